@@ -1,0 +1,45 @@
+#ifndef DRAY_CORE_DAEMON_DAEMON_H_
+#define DRAY_CORE_DAEMON_DAEMON_H_
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <CLI/App.hpp>
+
+#include "core/base/status.h"
+#include "core/telemetry/logging.h"
+
+// What the main() of every service does alike: flags, signals, telling its ports.
+namespace dray {
+
+struct DaemonFlags {
+  LogOptions log;         // --log-dir (default "logs"), --log-json, --log-level
+  std::string port_file;  // --port-file
+};
+
+// Adds --version, --config FILE (name = value lines), --log-dir, --log-json, --log-level and --port-file to a service's flags.
+void AddDaemonFlags(CLI::App& app, DaemonFlags* flags);
+
+// Parses the command line, after giving each option its environment variable: --log-dir is DRAY_TRANSFER_LOG_DIR for the prefix
+// "DRAY_TRANSFER". Flags are stronger than the environment, and that is stronger than the config file. Returns nothing when the program
+// is to go on, else its exit status (0 after --help, 2 for a usage error, which is told on standard error).
+std::optional<int> ParseFlags(CLI::App& app, const std::string& environment_prefix, int argc, char** argv);
+
+// Waits for SIGTERM or SIGINT. REQUIRES: made before any thread starts, since it blocks both for all threads made later.
+class StopSignal {
+ public:
+  StopSignal();
+  // Returns the first signal's name. From then on a second one ends the process at once (status 1).
+  std::string Wait();
+};
+
+// Writes "name=host:port" lines (--port-file), whole or not at all: it tells scripts that the service is ready, and where. No-op for an
+// empty file name.
+absl::Status WritePortFile(const std::string& file,
+                           const std::vector<std::pair<std::string, std::string>>& ports);
+
+}  // namespace dray
+
+#endif  // DRAY_CORE_DAEMON_DAEMON_H_
