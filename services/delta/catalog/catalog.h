@@ -1,0 +1,115 @@
+#ifndef DRAY_SERVICES_DELTA_CATALOG_CATALOG_H_
+#define DRAY_SERVICES_DELTA_CATALOG_CATALOG_H_
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/functional/function_ref.h"
+#include "core/base/ids.h"
+#include "core/base/status.h"
+#include "core/chunking/node.h"
+#include "services/delta/catalog/types.h"
+
+// The catalog of one realm: names, versions, nodes and chunk locations.
+//
+// The invariant: a row exists only if everything beneath it exists. Chunks come first, then nodes
+// (children before parents), then versions; each insertion checks what it stands on, in the
+// transaction that it is part of.
+namespace dray::delta {
+
+// One consistent view of the catalog, alive while the job that was given it runs. Not thread-safe.
+// Every call may fail with what the storage beneath reports (UNAVAILABLE, DATA_LOSS).
+class CatalogView {
+ public:
+  virtual ~CatalogView() = default;
+
+  virtual absl::StatusOr<std::optional<StoredChunk>> FindChunk(const ChunkId& id) = 0;
+  virtual absl::StatusOr<std::optional<NodeFacts>> FindNode(const NodeId& id) = 0;
+  // NOT_FOUND if there is none.
+  virtual absl::StatusOr<Node> ReadNode(const NodeId& id) = 0;
+
+  // Entries whose newest version is a deletion are found as well.
+  virtual absl::StatusOr<std::optional<EntryRecord>> FindEntry(EntryId parent,
+                                                               std::string_view name) = 0;
+  virtual absl::StatusOr<std::optional<EntryRecord>> FindEntry(EntryId id) = 0;
+  // The entries of a folder whose names are greater than `after` (empty: all), in byte order of
+  // their names, until `visit` returns false. `visit` must not use the view.
+  virtual absl::Status VisitChildren(EntryId parent, std::string_view after,
+                                     absl::FunctionRef<bool(EntryRecord)> visit) = 0;
+  virtual absl::StatusOr<std::optional<VersionRecord>> FindVersion(EntryId entry,
+                                                                   uint64_t number) = 0;
+  // The versions with numbers below `before`, newest first, until `visit` returns false. `visit`
+  // must not use the view.
+  virtual absl::Status VisitVersions(EntryId entry, uint64_t before,
+                                     absl::FunctionRef<bool(VersionRecord)> visit) = 0;
+
+  // What was done under an operation id, to any entry, or to `entry` alone.
+  virtual absl::StatusOr<std::optional<OperationRecord>> FindOperation(
+      std::string_view operation_id) = 0;
+  virtual absl::StatusOr<std::optional<OperationRecord>> FindOperation(
+      std::string_view operation_id, EntryId entry) = 0;
+};
+
+// A view with the changes of the running transaction in it. After an error, all that the operation
+// did is undone.
+class CatalogTransaction : public CatalogView {
+ public:
+  // No-op when the chunk is known: the first location told wins. INVALID_ARGUMENT when it is known
+  // with another length.
+  virtual absl::Status AddChunk(const StoredChunk& chunk) = 0;
+  // `encoding` is that of `node`, and `id` its id. No-op when the node is known.
+  // FAILED_PRECONDITION names a chunk that does not exist; INVALID_ARGUMENT a child that does not
+  // exist or has another length or level.
+  virtual absl::Status AddNode(const NodeId& id, const Node& node, std::string_view encoding) = 0;
+
+  // A new name. REQUIRES: there is none of that name, `parent` exists, and AddVersion follows.
+  virtual absl::StatusOr<EntryId> AddEntry(EntryId parent, std::string_view name) = 0;
+  // Gives an entry another name. REQUIRES: there is no entry of that name.
+  virtual absl::Status MoveEntry(EntryId entry, EntryId new_parent, std::string_view new_name) = 0;
+  // Makes `version` the newest of `entry`. FAILED_PRECONDITION unless its root exists and is as
+  // long as its size. REQUIRES: its number is one more than that of the version before.
+  virtual absl::Status AddVersion(EntryId entry, const VersionRecord& version) = 0;
+
+  virtual absl::Status RecordOperation(std::string_view operation_id, const OperationRecord& record,
+                                       int64_t now_ns) = 0;
+  // Forgets operations recorded before then, at most `limit` of them.
+  virtual absl::Status ForgetOperations(int64_t before_ns, int limit) = 0;
+
+  // Runs `part`; when it fails, undoes what it did, and only that. Returns its status.
+  virtual absl::Status Nested(absl::FunctionRef<absl::Status()> part) = 0;
+};
+
+// Thread-safe. Jobs run on the catalog's own threads; the threads of callers never wait for a disk.
+class Catalog {
+ public:
+  using ReadJob = std::function<void(CatalogView&)>;
+  using WriteJob = std::function<absl::Status(CatalogTransaction&)>;
+  using Done = std::function<void(const absl::Status&)>;
+
+  virtual ~Catalog() = default;
+
+  // Runs `job` on a reader thread. It sees everything whose Write() was answered before.
+  virtual void Read(ReadJob job) = 0;
+
+  // Runs `job` on the one writer thread, in the order queued, and calls `done` once, from another
+  // thread, when all it did is durable or nothing of it is. Many jobs share one commit; when that
+  // fails, all of them fail (RESOURCE_EXHAUSTED: the disk is full; UNAVAILABLE).
+  virtual void Write(WriteJob job, Done done) = 0;
+
+  // Walks everything and recomputes every reference count. Takes time and memory in proportion to
+  // the catalog; blocks.
+  virtual absl::StatusOr<ConsistencyReport> CheckConsistency() = 0;
+
+  virtual CatalogCounts Counts() = 0;
+};
+
+// Read() and Write() that wait. Not for the threads of an event loop, nor for the catalog's own.
+void ReadAndWait(Catalog& catalog, absl::FunctionRef<void(CatalogView&)> job);
+absl::Status WriteAndWait(Catalog& catalog,
+                          absl::FunctionRef<absl::Status(CatalogTransaction&)> job);
+
+}  // namespace dray::delta
+
+#endif  // DRAY_SERVICES_DELTA_CATALOG_CATALOG_H_

@@ -1,0 +1,223 @@
+#include "services/delta/catalog/consistency.h"
+
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "core/base/path.h"
+#include "core/chunking/node.h"
+
+namespace dray::delta {
+namespace {
+
+constexpr size_t kMaxProblems = 100;
+
+struct ChunkTally {
+  uint32_t length = 0;
+  int64_t refs = 0;
+  int64_t counted = 0;
+};
+
+struct NodeTally {
+  int level = 0;
+  uint64_t length = 0;
+  int64_t refs = 0;
+  int64_t counted = 0;
+};
+
+struct EntryTally {
+  int64_t parent = 0;
+  uint64_t head = 0;
+  uint64_t newest = 0;
+  bool live_folder = false;
+  bool live = false;
+};
+
+class Checker {
+ public:
+  explicit Checker(Database& database) : database_(database) {}
+
+  absl::StatusOr<ConsistencyReport> Run() {
+    DRAY_RETURN_IF_ERROR(LoadChunks());
+    DRAY_RETURN_IF_ERROR(LoadNodes());
+    DRAY_RETURN_IF_ERROR(CheckEncodings());
+    DRAY_RETURN_IF_ERROR(LoadEntries());
+    DRAY_RETURN_IF_ERROR(CheckVersions());
+    CheckTree();
+    CheckCounts();
+    return std::move(report_);
+  }
+
+ private:
+  void Problem(std::string text) {
+    ++report_.problem_count;
+    if (report_.problems.size() < kMaxProblems) report_.problems.push_back(std::move(text));
+  }
+
+  // Calls `row` for each row of `sql`.
+  template <typename Row>
+  absl::Status ForEach(const char* sql, Row row) {
+    DRAY_ASSIGN_OR_RETURN(Statement * statement, database_.Prepare(sql));
+    Query query(statement);
+    while (true) {
+      DRAY_ASSIGN_OR_RETURN(const bool more, query->Step());
+      if (!more) return absl::OkStatus();
+      row(query);
+    }
+  }
+
+  absl::Status LoadChunks() {
+    return ForEach("SELECT id, length, refs FROM chunks", [&](Query& query) {
+      ++report_.chunks;
+      const auto id = ChunkId::FromBytes(query->Blob(0));
+      if (!id) return Problem("a chunk's id does not have 32 bytes");
+      chunks_[*id] = {static_cast<uint32_t>(query->Integer(1)), query->Integer(2), 0};
+    });
+  }
+
+  absl::Status LoadNodes() {
+    return ForEach("SELECT id, level, length, refs FROM nodes", [&](Query& query) {
+      ++report_.nodes;
+      const auto id = NodeId::FromBytes(query->Blob(0));
+      if (!id) return Problem("a node's id does not have 32 bytes");
+      nodes_[*id] = {static_cast<int>(query->Integer(1)), static_cast<uint64_t>(query->Integer(2)),
+                     query->Integer(3), 0};
+    });
+  }
+
+  absl::Status CheckEncodings() {
+    return ForEach("SELECT n.id, e.encoding FROM nodes n LEFT JOIN encodings e ON e.node=n.num",
+                   [&](Query& query) {
+                     const auto id = NodeId::FromBytes(query->Blob(0));
+                     if (id) CheckNode(*id, query->Blob(1));
+                   });
+  }
+
+  void CheckNode(const NodeId& id, std::string_view encoding) {
+    if (IdOfNode(AsBytes(encoding)) != id) {
+      return Problem(absl::StrCat("node ", id.hex(), " has an encoding with another id"));
+    }
+    const absl::StatusOr<Node> node = DecodeNode(AsBytes(encoding));
+    if (!node.ok()) {
+      return Problem(absl::StrCat("node ", id.hex(), ": ", node.status().message()));
+    }
+    const NodeTally& row = nodes_[id];
+    if (row.level != node->level || row.length != node->length_bytes()) {
+      Problem(absl::StrCat("node ", id.hex(), " is filed with another level or length"));
+    }
+    for (const Entry& entry : node->entries) CountEntry(id, node->level, entry);
+  }
+
+  void CountEntry(const NodeId& parent, int level, const Entry& entry) {
+    const std::string what = level == 0 ? "chunk " : "node ";
+    bool fits = false;
+    if (level == 0) {
+      const auto chunk = chunks_.find(entry.chunk());
+      if (chunk != chunks_.end()) {
+        ++chunk->second.counted;
+        fits = chunk->second.length == entry.length_bytes;
+      }
+    } else {
+      const auto child = nodes_.find(entry.node());
+      if (child != nodes_.end()) {
+        ++child->second.counted;
+        fits = child->second.length == entry.length_bytes && child->second.level == level - 1;
+      }
+    }
+    if (!fits) {
+      Problem(absl::StrCat("node ", parent.hex(), " stands on ", what, entry.id.hex(),
+                           ", which does not exist or has another length"));
+    }
+  }
+
+  absl::Status LoadEntries() {
+    return ForEach("SELECT id, parent, head FROM entries", [&](Query& query) {
+      ++report_.entries;
+      entries_[query->Integer(0)] = {.parent = query->Integer(1),
+                                     .head = static_cast<uint64_t>(query->Integer(2))};
+    });
+  }
+
+  absl::Status CheckVersions() {
+    return ForEach("SELECT entry, number, kind, root, size FROM versions", [&](Query& query) {
+      ++report_.versions;
+      const std::string name =
+          absl::StrCat("version ", query->Integer(1), " of entry ", query->Integer(0));
+      const auto entry = entries_.find(query->Integer(0));
+      if (entry == entries_.end()) return Problem(name + " belongs to no entry");
+      CheckHead(static_cast<uint64_t>(query->Integer(1)), static_cast<EntryKind>(query->Integer(2)),
+                entry->second);
+      if (!query->IsNull(3)) CountRoot(name, query->Blob(3), query->Integer(4));
+    });
+  }
+
+  static void CheckHead(uint64_t number, EntryKind kind, EntryTally& entry) {
+    entry.newest = std::max(entry.newest, number);
+    if (number != entry.head) return;
+    entry.live = kind != EntryKind::kDeleted;
+    entry.live_folder = kind == EntryKind::kFolder;
+  }
+
+  void CountRoot(const std::string& version, std::string_view root, int64_t size) {
+    const auto id = Root::FromBytes(root);
+    const auto node = id ? nodes_.find(*id) : nodes_.end();
+    if (node == nodes_.end()) return Problem(version + " has a root that does not exist");
+    ++node->second.counted;
+    if (node->second.length != static_cast<uint64_t>(size)) {
+      Problem(version + " has a size that is not its root's");
+    }
+  }
+
+  void CheckTree() {
+    for (const auto& [id, entry] : entries_) {
+      const std::string name = absl::StrCat("entry ", id);
+      if (entry.newest == 0 || entry.newest != entry.head) {
+        Problem(name + " does not point to its newest version");
+      }
+      if (id == static_cast<int64_t>(kTopEntry)) continue;
+      const auto parent = entries_.find(entry.parent);
+      if (parent == entries_.end()) {
+        Problem(name + " lies in no folder");
+      } else if (entry.live && !parent->second.live_folder) {
+        Problem(name + " is there, and what it lies in is not, or is no folder");
+      }
+      if (!LeadsToTop(id)) Problem(name + " does not lie beneath the top");
+    }
+  }
+
+  bool LeadsToTop(int64_t id) const {
+    for (size_t steps = 0; steps <= kMaxPathBytes; ++steps) {
+      if (id == static_cast<int64_t>(kTopEntry)) return true;
+      const auto entry = entries_.find(id);
+      if (entry == entries_.end()) return false;
+      id = entry->second.parent;
+    }
+    return false;
+  }
+
+  void CheckCounts() {
+    for (const auto& [id, chunk] : chunks_) {
+      if (chunk.refs == chunk.counted) continue;
+      Problem(absl::StrCat("chunk ", id.hex(), " has ", chunk.refs, " references on record and ",
+                           chunk.counted, " in fact"));
+    }
+    for (const auto& [id, node] : nodes_) {
+      if (node.refs == node.counted) continue;
+      Problem(absl::StrCat("node ", id.hex(), " has ", node.refs, " references on record and ",
+                           node.counted, " in fact"));
+    }
+  }
+
+  Database& database_;
+  ConsistencyReport report_;
+  absl::flat_hash_map<ChunkId, ChunkTally> chunks_;
+  absl::flat_hash_map<NodeId, NodeTally> nodes_;
+  absl::flat_hash_map<int64_t, EntryTally> entries_;
+};
+
+}  // namespace
+
+absl::StatusOr<ConsistencyReport> CheckConsistency(Database& database) {
+  return Checker(database).Run();
+}
+
+}  // namespace dray::delta

@@ -1,0 +1,148 @@
+// Chunks and nodes.
+#include "services/delta/catalog/sqlite_access.h"
+
+namespace dray::delta {
+
+absl::StatusOr<std::optional<StoredChunk>> SqliteAccess::FindChunk(const ChunkId& id) {
+  DRAY_ASSIGN_OR_RETURN(
+      Statement * statement,
+      database_.Prepare("SELECT length, segment, offset, stored FROM chunks WHERE id=?1"));
+  Query query(statement);
+  query->BindBlob(1, id.view());
+  DRAY_ASSIGN_OR_RETURN(const bool row, query->Step());
+  if (!row) return std::nullopt;
+  return StoredChunk{.id = id,
+                     .length_bytes = static_cast<uint32_t>(query->Integer(0)),
+                     .segment = SegmentId{static_cast<uint64_t>(query->Integer(1))},
+                     .offset = static_cast<uint64_t>(query->Integer(2)),
+                     .stored_bytes = static_cast<uint32_t>(query->Integer(3))};
+}
+
+absl::StatusOr<std::optional<NodeFacts>> SqliteAccess::FindNode(const NodeId& id) {
+  DRAY_ASSIGN_OR_RETURN(Statement * statement,
+                        database_.Prepare("SELECT level, length FROM nodes WHERE id=?1"));
+  Query query(statement);
+  query->BindBlob(1, id.view());
+  DRAY_ASSIGN_OR_RETURN(const bool row, query->Step());
+  if (!row) return std::nullopt;
+  return NodeFacts{.level = static_cast<int>(query->Integer(0)),
+                   .length_bytes = static_cast<uint64_t>(query->Integer(1))};
+}
+
+absl::StatusOr<Node> SqliteAccess::ReadNode(const NodeId& id) {
+  DRAY_ASSIGN_OR_RETURN(Statement * statement,
+                        database_.Prepare("SELECT e.encoding FROM nodes n JOIN encodings e "
+                                          "ON e.node=n.num WHERE n.id=?1"));
+  Query query(statement);
+  query->BindBlob(1, id.view());
+  DRAY_ASSIGN_OR_RETURN(const bool row, query->Step());
+  if (!row) return absl::NotFoundError(absl::StrCat("there is no node ", id.hex()));
+  absl::StatusOr<Node> node = DecodeNode(AsBytes(query->Blob(0)));
+  if (!node.ok()) {
+    return absl::DataLossError(absl::StrCat("node ", id.hex(), " is damaged in the catalog: ",
+                                            node.status().message(), "; run dray-delta check"));
+  }
+  return node;
+}
+
+absl::Status SqliteAccess::AddChunk(const StoredChunk& chunk) {
+  DRAY_ASSIGN_OR_RETURN(Statement * statement,
+                        database_.Prepare("INSERT INTO chunks(id, length, segment, offset, stored) "
+                                          "VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(id) DO NOTHING"));
+  Query query(statement);
+  query->BindBlob(1, chunk.id.view());
+  query->Bind(2, chunk.length_bytes);
+  query->Bind(3, static_cast<int64_t>(chunk.segment));
+  query->Bind(4, static_cast<int64_t>(chunk.offset));
+  query->Bind(5, chunk.stored_bytes);
+  DRAY_RETURN_IF_ERROR(query->Run());
+  if (database_.changed_rows() != 0) return absl::OkStatus();
+  DRAY_ASSIGN_OR_RETURN(const auto known, FindChunk(chunk.id));
+  if (known && known->length_bytes == chunk.length_bytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("chunk ", chunk.id.hex(), " is said to have ",
+                                                 chunk.length_bytes, " bytes; it has ",
+                                                 known ? known->length_bytes : 0));
+}
+
+absl::Status SqliteAccess::ReferToChunk(const Entry& entry) {
+  DRAY_ASSIGN_OR_RETURN(
+      Statement * statement,
+      database_.Prepare("UPDATE chunks SET refs=refs+1 WHERE id=?1 AND length=?2"));
+  Query query(statement);
+  query->BindBlob(1, entry.id.view());
+  query->Bind(2, static_cast<int64_t>(entry.length_bytes));
+  DRAY_RETURN_IF_ERROR(query->Run());
+  if (database_.changed_rows() != 0) return absl::OkStatus();
+  DRAY_ASSIGN_OR_RETURN(const auto known, FindChunk(entry.chunk()));
+  if (!known) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("chunk ", entry.id.hex(), " was never stored; put the file again"));
+  }
+  return absl::InvalidArgumentError(absl::StrCat("a node says that chunk ", entry.id.hex(), " has ",
+                                                 entry.length_bytes, " bytes; it has ",
+                                                 known->length_bytes));
+}
+
+absl::Status SqliteAccess::ReferToChild(const Entry& entry, int level) {
+  DRAY_ASSIGN_OR_RETURN(
+      Statement * statement,
+      database_.Prepare("UPDATE nodes SET refs=refs+1 WHERE id=?1 AND length=?2 AND level=?3"));
+  Query query(statement);
+  query->BindBlob(1, entry.id.view());
+  query->Bind(2, static_cast<int64_t>(entry.length_bytes));
+  query->Bind(3, level);
+  DRAY_RETURN_IF_ERROR(query->Run());
+  if (database_.changed_rows() != 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("a node names the child ", entry.id.hex(),
+                                                 " with ", entry.length_bytes, " bytes at level ",
+                                                 level, ", and there is no such node"));
+}
+
+absl::Status SqliteAccess::AddNode(const NodeId& id, const Node& node, std::string_view encoding) {
+  DRAY_ASSIGN_OR_RETURN(Statement * add_row,
+                        database_.Prepare("INSERT INTO nodes(id, level, length) VALUES(?1, ?2, ?3) "
+                                          "ON CONFLICT(id) DO NOTHING"));
+  {
+    Query query(add_row);
+    query->BindBlob(1, id.view());
+    query->Bind(2, node.level);
+    query->Bind(3, static_cast<int64_t>(node.length_bytes()));
+    DRAY_RETURN_IF_ERROR(query->Run());
+  }
+  if (database_.changed_rows() == 0) return absl::OkStatus();
+  const int64_t row = database_.last_insert_id();
+  DRAY_ASSIGN_OR_RETURN(Statement * add_encoding,
+                        database_.Prepare("INSERT INTO encodings(node, encoding) VALUES(?1, ?2)"));
+  {
+    Query query(add_encoding);
+    query->Bind(1, row);
+    query->BindBlob(2, encoding);
+    DRAY_RETURN_IF_ERROR(query->Run());
+  }
+  for (const Entry& entry : node.entries) {
+    DRAY_RETURN_IF_ERROR(node.level == 0 ? ReferToChunk(entry)
+                                         : ReferToChild(entry, node.level - 1));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SqliteAccess::ReferToRoot(const Root& root, uint64_t size) {
+  DRAY_ASSIGN_OR_RETURN(
+      Statement * statement,
+      database_.Prepare("UPDATE nodes SET refs=refs+1 WHERE id=?1 AND length=?2"));
+  Query query(statement);
+  query->BindBlob(1, root.view());
+  query->Bind(2, static_cast<int64_t>(size));
+  DRAY_RETURN_IF_ERROR(query->Run());
+  if (database_.changed_rows() != 0) return absl::OkStatus();
+  DRAY_ASSIGN_OR_RETURN(const auto facts, FindNode(root));
+  if (!facts) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("root ", root.hex(), " is not known; put the file again"));
+  }
+  return absl::FailedPreconditionError(absl::StrCat("size ", size, " was given for root ",
+                                                    root.hex(), ", which has ", facts->length_bytes,
+                                                    " bytes"));
+}
+
+}  // namespace dray::delta

@@ -1,0 +1,229 @@
+// Entries, versions and operations.
+#include "services/delta/catalog/sqlite_access.h"
+
+#define DRAY_VERSION_COLUMNS                                                         \
+  "v.number, v.kind, v.root, v.size, v.mode, v.mtime_ns, v.author, v.committed_ns, " \
+  "v.symlink_target, v.md5, v.change"
+#define DRAY_ENTRY_COLUMNS "e.id, e.parent, e.name, " DRAY_VERSION_COLUMNS
+#define DRAY_ENTRY_TABLES "entries e JOIN versions v ON v.entry=e.id AND v.number=e.head"
+
+namespace dray::delta {
+namespace {
+
+VersionRecord ReadVersion(Query& query, int column) {
+  VersionRecord version;
+  version.number = static_cast<uint64_t>(query->Integer(column));
+  version.metadata.kind = static_cast<EntryKind>(query->Integer(column + 1));
+  version.root = Root::FromBytes(query->Blob(column + 2));
+  version.metadata.size = static_cast<uint64_t>(query->Integer(column + 3));
+  version.metadata.mode = static_cast<uint32_t>(query->Integer(column + 4));
+  version.metadata.mtime_ns = query->Integer(column + 5);
+  version.author = query->Blob(column + 6);
+  version.committed_ns = query->Integer(column + 7);
+  version.metadata.symlink_target = query->Blob(column + 8);
+  version.md5 = query->Blob(column + 9);
+  version.change = ChangeId{static_cast<uint64_t>(query->Integer(column + 10))};
+  return version;
+}
+
+EntryRecord ReadEntry(Query& query) {
+  return {.id = EntryId{query->Integer(0)},
+          .parent = EntryId{query->Integer(1)},
+          .name = std::string(query->Blob(2)),
+          .head = ReadVersion(query, 3)};
+}
+
+absl::StatusOr<std::optional<EntryRecord>> OneEntry(Query& query) {
+  DRAY_ASSIGN_OR_RETURN(const bool row, query->Step());
+  if (!row) return std::nullopt;
+  return ReadEntry(query);
+}
+
+absl::StatusOr<std::optional<OperationRecord>> OneOperation(Query& query) {
+  DRAY_ASSIGN_OR_RETURN(const bool row, query->Step());
+  if (!row) return std::nullopt;
+  return OperationRecord{.entry = EntryId{query->Integer(0)},
+                         .number = static_cast<uint64_t>(query->Integer(1)),
+                         .entries = static_cast<uint64_t>(query->Integer(2))};
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<EntryRecord>> SqliteAccess::FindEntry(EntryId parent,
+                                                                   std::string_view name) {
+  DRAY_ASSIGN_OR_RETURN(Statement * statement,
+                        database_.Prepare("SELECT " DRAY_ENTRY_COLUMNS " FROM " DRAY_ENTRY_TABLES
+                                          " WHERE e.parent=?1 AND e.name=?2"));
+  Query query(statement);
+  query->Bind(1, static_cast<int64_t>(parent));
+  query->BindBlob(2, name);
+  return OneEntry(query);
+}
+
+absl::StatusOr<std::optional<EntryRecord>> SqliteAccess::FindEntry(EntryId id) {
+  DRAY_ASSIGN_OR_RETURN(
+      Statement * statement,
+      database_.Prepare("SELECT " DRAY_ENTRY_COLUMNS " FROM " DRAY_ENTRY_TABLES " WHERE e.id=?1"));
+  Query query(statement);
+  query->Bind(1, static_cast<int64_t>(id));
+  return OneEntry(query);
+}
+
+absl::Status SqliteAccess::VisitChildren(EntryId parent, std::string_view after,
+                                         absl::FunctionRef<bool(EntryRecord)> visit) {
+  // CROSS JOIN keeps the order of the loops, and so the index on (parent, name) gives the order of
+  // the rows.
+  DRAY_ASSIGN_OR_RETURN(
+      Statement * statement,
+      database_.Prepare("SELECT " DRAY_ENTRY_COLUMNS " FROM entries e CROSS JOIN versions v "
+                        "ON v.entry=e.id AND v.number=e.head "
+                        "WHERE e.parent=?1 AND e.name>?2 ORDER BY e.name"));
+  Query query(statement);
+  query->Bind(1, static_cast<int64_t>(parent));
+  query->BindBlob(2, after);
+  while (true) {
+    DRAY_ASSIGN_OR_RETURN(const bool row, query->Step());
+    if (!row || !visit(ReadEntry(query))) return absl::OkStatus();
+  }
+}
+
+absl::StatusOr<std::optional<VersionRecord>> SqliteAccess::FindVersion(EntryId entry,
+                                                                       uint64_t number) {
+  DRAY_ASSIGN_OR_RETURN(Statement * statement,
+                        database_.Prepare("SELECT " DRAY_VERSION_COLUMNS " FROM versions v "
+                                          "WHERE v.entry=?1 AND v.number=?2"));
+  Query query(statement);
+  query->Bind(1, static_cast<int64_t>(entry));
+  query->Bind(2, static_cast<int64_t>(number));
+  DRAY_ASSIGN_OR_RETURN(const bool row, query->Step());
+  if (!row) return std::nullopt;
+  return ReadVersion(query, 0);
+}
+
+absl::Status SqliteAccess::VisitVersions(EntryId entry, uint64_t before,
+                                         absl::FunctionRef<bool(VersionRecord)> visit) {
+  DRAY_ASSIGN_OR_RETURN(
+      Statement * statement,
+      database_.Prepare("SELECT " DRAY_VERSION_COLUMNS " FROM versions v "
+                        "WHERE v.entry=?1 AND v.number<?2 ORDER BY v.number DESC"));
+  Query query(statement);
+  query->Bind(1, static_cast<int64_t>(entry));
+  query->Bind(2, static_cast<int64_t>(before));
+  while (true) {
+    DRAY_ASSIGN_OR_RETURN(const bool row, query->Step());
+    if (!row || !visit(ReadVersion(query, 0))) return absl::OkStatus();
+  }
+}
+
+absl::StatusOr<std::optional<OperationRecord>> SqliteAccess::FindOperation(
+    std::string_view operation_id) {
+  DRAY_ASSIGN_OR_RETURN(
+      Statement * statement,
+      database_.Prepare("SELECT entry, number, entries FROM operations WHERE id=?1 LIMIT 1"));
+  Query query(statement);
+  query->BindBlob(1, operation_id);
+  return OneOperation(query);
+}
+
+absl::StatusOr<std::optional<OperationRecord>> SqliteAccess::FindOperation(
+    std::string_view operation_id, EntryId entry) {
+  DRAY_ASSIGN_OR_RETURN(
+      Statement * statement,
+      database_.Prepare("SELECT entry, number, entries FROM operations WHERE id=?1 AND entry=?2"));
+  Query query(statement);
+  query->BindBlob(1, operation_id);
+  query->Bind(2, static_cast<int64_t>(entry));
+  return OneOperation(query);
+}
+
+absl::StatusOr<EntryId> SqliteAccess::AddEntry(EntryId parent, std::string_view name) {
+  DRAY_ASSIGN_OR_RETURN(
+      Statement * statement,
+      database_.Prepare("INSERT INTO entries(parent, name, head) VALUES(?1, ?2, 0)"));
+  Query query(statement);
+  query->Bind(1, static_cast<int64_t>(parent));
+  query->BindBlob(2, name);
+  DRAY_RETURN_IF_ERROR(query->Run());
+  return EntryId{database_.last_insert_id()};
+}
+
+absl::Status SqliteAccess::MoveEntry(EntryId entry, EntryId new_parent, std::string_view new_name) {
+  DRAY_ASSIGN_OR_RETURN(Statement * statement,
+                        database_.Prepare("UPDATE entries SET parent=?2, name=?3 WHERE id=?1"));
+  Query query(statement);
+  query->Bind(1, static_cast<int64_t>(entry));
+  query->Bind(2, static_cast<int64_t>(new_parent));
+  query->BindBlob(3, new_name);
+  return query->Run();
+}
+
+absl::Status SqliteAccess::AddVersion(EntryId entry, const VersionRecord& version) {
+  if (version.root) DRAY_RETURN_IF_ERROR(ReferToRoot(*version.root, version.metadata.size));
+  DRAY_ASSIGN_OR_RETURN(Statement * statement,
+                        database_.Prepare("INSERT INTO versions VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, "
+                                          "?8, ?9, ?10, ?11, ?12)"));
+  Query query(statement);
+  query->Bind(1, static_cast<int64_t>(entry));
+  query->Bind(2, static_cast<int64_t>(version.number));
+  query->Bind(3, static_cast<int64_t>(version.metadata.kind));
+  if (version.root) query->BindBlob(4, version.root->view());
+  query->Bind(5, static_cast<int64_t>(version.metadata.size));
+  query->Bind(6, version.metadata.mode);
+  query->Bind(7, version.metadata.mtime_ns);
+  query->BindText(8, version.author);
+  query->Bind(9, version.committed_ns);
+  query->BindBlob(10, version.metadata.symlink_target);
+  query->BindBlob(11, version.md5);
+  query->Bind(12, static_cast<int64_t>(version.change));
+  DRAY_RETURN_IF_ERROR(query->Run());
+  DRAY_ASSIGN_OR_RETURN(Statement * set_head,
+                        database_.Prepare("UPDATE entries SET head=?2 WHERE id=?1"));
+  Query update(set_head);
+  update->Bind(1, static_cast<int64_t>(entry));
+  update->Bind(2, static_cast<int64_t>(version.number));
+  return update->Run();
+}
+
+absl::Status SqliteAccess::RecordOperation(std::string_view operation_id,
+                                           const OperationRecord& record, int64_t now_ns) {
+  DRAY_ASSIGN_OR_RETURN(
+      Statement * statement,
+      database_.Prepare("INSERT OR REPLACE INTO operations VALUES(?1, ?2, ?3, ?4, ?5)"));
+  Query query(statement);
+  query->BindBlob(1, operation_id);
+  query->Bind(2, static_cast<int64_t>(record.entry));
+  query->Bind(3, static_cast<int64_t>(record.number));
+  query->Bind(4, static_cast<int64_t>(record.entries));
+  query->Bind(5, now_ns);
+  return query->Run();
+}
+
+absl::Status SqliteAccess::ForgetOperations(int64_t before_ns, int limit) {
+  DRAY_ASSIGN_OR_RETURN(
+      Statement * statement,
+      database_.Prepare("DELETE FROM operations WHERE (id, entry) IN (SELECT id, entry "
+                        "FROM operations WHERE recorded_ns<?1 ORDER BY recorded_ns LIMIT ?2)"));
+  Query query(statement);
+  query->Bind(1, before_ns);
+  query->Bind(2, limit);
+  return query->Run();
+}
+
+absl::Status SqliteAccess::Nested(absl::FunctionRef<absl::Status()> part) {
+  DRAY_ASSIGN_OR_RETURN(Statement * begin, database_.Prepare("SAVEPOINT part"));
+  DRAY_ASSIGN_OR_RETURN(Statement * undo, database_.Prepare("ROLLBACK TO part"));
+  DRAY_ASSIGN_OR_RETURN(Statement * end, database_.Prepare("RELEASE part"));
+  DRAY_RETURN_IF_ERROR(Query(begin)->Run());
+  const absl::Status status = part();
+  // After a full disk SQLite may have rolled everything back by itself; then there is no savepoint
+  // left to undo.
+  if (!database_.InTransaction()) {
+    return status.ok() ? absl::UnavailableError("catalog: the transaction was lost; try again")
+                       : status;
+  }
+  if (!status.ok()) DRAY_RETURN_IF_ERROR(Query(undo)->Run());
+  DRAY_RETURN_IF_ERROR(Query(end)->Run());
+  return status;
+}
+
+}  // namespace dray::delta

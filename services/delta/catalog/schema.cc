@@ -1,0 +1,98 @@
+#include "services/delta/catalog/schema.h"
+
+#include <iterator>
+
+namespace dray::delta {
+namespace {
+
+// Rows of chunks and nodes are numbered in the order in which they came, with the id in an index:
+// what belongs together lies together, so counting references of neighbours, and reading them in
+// file order, touches few pages. Encodings stand apart, because counts change and they do not.
+// kind: 1 file, 2 folder, 3 symbolic link, 4 deleted. Entry 1 is the top.
+constexpr char kTables[] = R"sql(
+CREATE TABLE chunks(
+  num INTEGER PRIMARY KEY,
+  id BLOB NOT NULL UNIQUE CHECK(length(id) = 32),
+  length INTEGER NOT NULL CHECK(length > 0),
+  segment INTEGER NOT NULL,
+  offset INTEGER NOT NULL,
+  stored INTEGER NOT NULL,
+  refs INTEGER NOT NULL DEFAULT 0 CHECK(refs >= 0));
+CREATE TABLE nodes(
+  num INTEGER PRIMARY KEY,
+  id BLOB NOT NULL UNIQUE CHECK(length(id) = 32),
+  level INTEGER NOT NULL,
+  length INTEGER NOT NULL,
+  refs INTEGER NOT NULL DEFAULT 0 CHECK(refs >= 0));
+CREATE TABLE encodings(
+  node INTEGER PRIMARY KEY,
+  encoding BLOB NOT NULL);
+CREATE TABLE entries(
+  id INTEGER PRIMARY KEY,
+  parent INTEGER NOT NULL,
+  name BLOB NOT NULL,
+  head INTEGER NOT NULL,
+  UNIQUE(parent, name));
+CREATE TABLE versions(
+  entry INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  kind INTEGER NOT NULL CHECK(kind BETWEEN 1 AND 4),
+  root BLOB CHECK((root IS NOT NULL) = (kind = 1)),
+  size INTEGER NOT NULL,
+  mode INTEGER NOT NULL,
+  mtime_ns INTEGER NOT NULL,
+  author TEXT NOT NULL,
+  committed_ns INTEGER NOT NULL,
+  symlink_target BLOB NOT NULL,
+  md5 BLOB NOT NULL,
+  change INTEGER NOT NULL,
+  PRIMARY KEY(entry, number)) WITHOUT ROWID;
+INSERT INTO entries(id, parent, name, head) VALUES(1, 0, x'', 1);
+INSERT INTO versions VALUES(1, 1, 2, NULL, 0, 493, 0, '', 0, x'', x'', 0);
+)sql";
+
+// Requests remembered by their ids, so that a repeated one is the same one; forgotten by age. One
+// id may cover a batch of entries.
+constexpr char kOperations[] = R"sql(
+CREATE TABLE operations(
+  id BLOB NOT NULL,
+  entry INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  entries INTEGER NOT NULL,
+  recorded_ns INTEGER NOT NULL,
+  PRIMARY KEY(id, entry)) WITHOUT ROWID;
+CREATE INDEX operations_by_time ON operations(recorded_ns);
+)sql";
+
+// kMigrations[i] leads from schema i to i + 1. A step that was released is never changed.
+constexpr const char* kMigrations[] = {kTables, kOperations};
+
+absl::Status RunStep(Database& database, int from) {
+  DRAY_RETURN_IF_ERROR(database.Execute("BEGIN IMMEDIATE"));
+  absl::Status status = database.Execute(kMigrations[from]);
+  if (status.ok()) {
+    status = database.Execute(absl::StrCat("PRAGMA user_version=", from + 1).c_str());
+  }
+  if (status.ok()) status = database.Execute("COMMIT");
+  if (!status.ok() && database.InTransaction()) database.Execute("ROLLBACK").IgnoreError();
+  return WithContext(status, absl::StrCat("migrating the catalog to schema ", from + 1));
+}
+
+}  // namespace
+
+int NewestSchema() { return static_cast<int>(std::size(kMigrations)); }
+
+absl::Status Migrate(Database& database, int target) {
+  DRAY_ASSIGN_OR_RETURN(const int64_t current, database.SelectInteger("PRAGMA user_version"));
+  if (current < 0 || current > NewestSchema()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the catalog has schema ", current, ", and this program knows up to ",
+                     NewestSchema(), "; run the newer dray-delta that wrote it"));
+  }
+  for (int64_t from = current; from < target; ++from) {
+    DRAY_RETURN_IF_ERROR(RunStep(database, static_cast<int>(from)));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace dray::delta

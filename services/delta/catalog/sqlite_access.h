@@ -1,0 +1,52 @@
+#ifndef DRAY_SERVICES_DELTA_CATALOG_SQLITE_ACCESS_H_
+#define DRAY_SERVICES_DELTA_CATALOG_SQLITE_ACCESS_H_
+
+#include "services/delta/catalog/catalog.h"
+#include "services/delta/catalog/database.h"
+
+namespace dray::delta {
+
+// What one connection can do. A read-only one is given away as a CatalogView, the writer's as a
+// CatalogTransaction. Opens and ends no transaction itself. Not thread-safe; `database` outlives
+// it. Contents (chunks, nodes) are in contents.cc, names and versions in names.cc.
+class SqliteAccess final : public CatalogTransaction {
+ public:
+  explicit SqliteAccess(Database* database) : database_(*database) {}
+
+  absl::StatusOr<std::optional<StoredChunk>> FindChunk(const ChunkId& id) override;
+  absl::StatusOr<std::optional<NodeFacts>> FindNode(const NodeId& id) override;
+  absl::StatusOr<Node> ReadNode(const NodeId& id) override;
+  absl::StatusOr<std::optional<EntryRecord>> FindEntry(EntryId parent,
+                                                       std::string_view name) override;
+  absl::StatusOr<std::optional<EntryRecord>> FindEntry(EntryId id) override;
+  absl::Status VisitChildren(EntryId parent, std::string_view after,
+                             absl::FunctionRef<bool(EntryRecord)> visit) override;
+  absl::StatusOr<std::optional<VersionRecord>> FindVersion(EntryId entry, uint64_t number) override;
+  absl::Status VisitVersions(EntryId entry, uint64_t before,
+                             absl::FunctionRef<bool(VersionRecord)> visit) override;
+  absl::StatusOr<std::optional<OperationRecord>> FindOperation(
+      std::string_view operation_id) override;
+  absl::StatusOr<std::optional<OperationRecord>> FindOperation(std::string_view operation_id,
+                                                               EntryId entry) override;
+
+  absl::Status AddChunk(const StoredChunk& chunk) override;
+  absl::Status AddNode(const NodeId& id, const Node& node, std::string_view encoding) override;
+  absl::StatusOr<EntryId> AddEntry(EntryId parent, std::string_view name) override;
+  absl::Status MoveEntry(EntryId entry, EntryId new_parent, std::string_view new_name) override;
+  absl::Status AddVersion(EntryId entry, const VersionRecord& version) override;
+  absl::Status RecordOperation(std::string_view operation_id, const OperationRecord& record,
+                               int64_t now_ns) override;
+  absl::Status ForgetOperations(int64_t before_ns, int limit) override;
+  absl::Status Nested(absl::FunctionRef<absl::Status()> part) override;
+
+ private:
+  absl::Status ReferToChunk(const Entry& entry);
+  absl::Status ReferToChild(const Entry& entry, int level);
+  absl::Status ReferToRoot(const Root& root, uint64_t size);
+
+  Database& database_;
+};
+
+}  // namespace dray::delta
+
+#endif  // DRAY_SERVICES_DELTA_CATALOG_SQLITE_ACCESS_H_

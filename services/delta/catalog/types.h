@@ -1,0 +1,101 @@
+#ifndef DRAY_SERVICES_DELTA_CATALOG_TYPES_H_
+#define DRAY_SERVICES_DELTA_CATALOG_TYPES_H_
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/ids.h"
+
+// What a catalog holds, as plain values. Times are nanoseconds since 1970, UTC.
+namespace dray::delta {
+
+enum class EntryKind : uint8_t { kFile = 1, kFolder = 2, kSymlink = 3, kDeleted = 4 };
+
+// Names a row of the tree of names; stays the same when the entry is moved.
+enum class EntryId : int64_t {};
+inline constexpr EntryId kTopEntry{1};
+
+// All that was deleted by one request has the same; 0 is none.
+enum class ChangeId : uint64_t {};
+
+// What a user gives with an entry's content.
+struct Metadata {
+  EntryKind kind = EntryKind::kFile;
+  uint32_t mode = 0;  // permission bits only: at most 07777
+  int64_t mtime_ns = 0;
+  uint64_t size = 0;           // files only, in bytes
+  std::string symlink_target;  // symbolic links only
+
+  friend bool operator==(const Metadata&, const Metadata&) = default;
+};
+
+// An immutable version of an entry.
+struct VersionRecord {
+  uint64_t number = 0;  // 1, 2, 3... for each entry
+  Metadata metadata;
+  std::optional<Root> root;  // files only
+  std::string author;
+  int64_t committed_ns = 0;  // strictly increasing for each entry
+  std::string md5;           // 16 bytes once known, else empty
+  ChangeId change{0};        // deletions only: what was deleted together
+
+  bool deleted() const { return metadata.kind == EntryKind::kDeleted; }
+  bool folder() const { return metadata.kind == EntryKind::kFolder; }
+};
+
+// A name in a folder, with its newest version.
+struct EntryRecord {
+  EntryId id{0};
+  EntryId parent{0};
+  std::string name;
+  VersionRecord head;
+};
+
+// Where a chunk lies.
+struct StoredChunk {
+  ChunkId id;
+  uint32_t length_bytes = 0;  // of the raw chunk
+  SegmentId segment{0};
+  uint64_t offset = 0;        // of the record's first byte
+  uint32_t stored_bytes = 0;  // of the whole record
+
+  friend bool operator==(const StoredChunk&, const StoredChunk&) = default;
+};
+
+struct NodeFacts {
+  int level = 0;
+  uint64_t length_bytes = 0;
+};
+
+// What a request that was already done had done; kept so that its repetition is the same request.
+struct OperationRecord {
+  EntryId entry{0};
+  uint64_t number = 0;   // of the version that was made
+  uint64_t entries = 0;  // how many entries were changed
+};
+
+struct CatalogCounts {
+  uint64_t chunks = 0;
+  uint64_t nodes = 0;
+  uint64_t entries = 0;
+};
+
+// What CheckConsistency() found.
+struct ConsistencyReport {
+  uint64_t chunks = 0;
+  uint64_t nodes = 0;
+  uint64_t entries = 0;
+  uint64_t versions = 0;
+  uint64_t problem_count = 0;
+  std::vector<std::string> problems;  // the first 100
+};
+
+// The time now, in nanoseconds since 1970.
+using NowFunction = std::function<int64_t()>;
+
+}  // namespace dray::delta
+
+#endif  // DRAY_SERVICES_DELTA_CATALOG_TYPES_H_
