@@ -49,7 +49,9 @@ class Digest {
   uint8_t* data() { return bytes_.data(); }
   Bytes bytes() const { return bytes_; }
   std::string_view view() const { return AsText(bytes_); }
-  std::string hex() const { return absl::BytesToHexString(view()); }
+  std::string hex() const {
+    return absl::BytesToHexString({reinterpret_cast<const char*>(bytes_.data()), kDigestBytes});
+  }
 
   friend bool operator==(const Digest&, const Digest&) = default;
   friend auto operator<=>(const Digest&, const Digest&) = default;
