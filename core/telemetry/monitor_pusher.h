@@ -1,12 +1,12 @@
 #ifndef DRAY_CORE_TELEMETRY_MONITOR_PUSHER_H_
 #define DRAY_CORE_TELEMETRY_MONITOR_PUSHER_H_
 
+#include <prometheus/collectable.h>
+
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include <prometheus/registry.h>
 
 #include "absl/time/time.h"
 
@@ -16,22 +16,29 @@ class PushRequest;
 
 namespace dray {
 
-// Pushes a registry's metrics, and events, to the monitor service, from a thread of its own. Thread-safe. Nobody ever waits for it: with
-// no monitor it keeps trying, keeps the latest 1000 events, and logs the loss once and the return once.
+// Pushes metrics and events to the monitor service, from a thread of its own. Thread-safe. Nobody
+// ever waits for it: with no monitor it keeps trying, keeps the latest 1000 events until a push was
+// taken, and logs the loss once and the return once.
 class MonitorPusher {
  public:
   struct Options {
-    std::string address;   // "host:5052"; empty: nothing is pushed
-    std::string service;   // "transfer"
+    std::string address;  // "host:5052"; empty: nothing is pushed
+    std::string service;  // "transfer"
     absl::Duration period = absl::Milliseconds(250);
-    // Adds to each push what is not a metric: connections, transfers. May be empty. Called on the pusher's thread.
+    // Adds to each push what is not a metric: connections, transfers. May be empty. Called on the
+    // pusher's thread.
     std::function<void(monitor::v1::PushRequest*)> fill;
   };
 
-  MonitorPusher(Options options, std::shared_ptr<prometheus::Registry> registry);
+  // Collects from every source on the pusher's thread: a prometheus::Registry, and ProcessMetrics.
+  MonitorPusher(Options options, std::vector<std::shared_ptr<prometheus::Collectable>> sources);
   // Pushes once more (waiting at most 1 s) and ends the thread.
   ~MonitorPusher();
 
+  // Unique to this run of this program: "transfer-1f3a9c".
+  const std::string& instance() const;
+
+  // `level` is "info", "warning" or "error". Never blocks on the network.
   void ReportEvent(const std::string& level, const std::string& message,
                    const std::string& connection_id = "");
   // Whether the last push was taken. True as well when there is nothing to push to.
