@@ -15,8 +15,8 @@ inline constexpr size_t kAverageChunkBytes = 64 * 1024;
 inline constexpr size_t kMaxChunkBytes = 256 * 1024;
 
 // The length of the chunk that starts at data[0].
-// REQUIRES: `data` has at least kMaxChunkBytes, or reaches to the end of the file. 0 only for empty `data`.
-// Thread-safe.
+// REQUIRES: `data` has at least kMaxChunkBytes, or reaches to the end of the file. 0 only for empty
+// `data`. Thread-safe.
 size_t CutChunk(Bytes data);
 
 }  // namespace dray

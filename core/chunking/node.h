@@ -15,7 +15,8 @@ inline constexpr size_t kMinNodeEntries = 16;
 inline constexpr size_t kMaxNodeEntries = 256;
 inline constexpr int kMaxNodeLevel = 15;
 
-// One entry of a node: a chunk (in a leaf) or a node one level below, and the bytes of file it stands for.
+// One entry of a node: a chunk (in a leaf) or a node one level below, and the bytes of file it
+// stands for.
 struct Entry {
   AnyDigest id;
   uint64_t length_bytes = 0;

@@ -21,11 +21,12 @@ class TreeBuilder {
     std::string encoding;
   };
 
-  // `on_node` is told each finished node, children before parents; the last one told is the root. May be empty when only
-  // the root matters.
+  // `on_node` is told each finished node, children before parents; the last one told is the root.
+  // May be empty when only the root matters.
   explicit TreeBuilder(std::function<void(FinishedNode)> on_node);
 
-  // The next chunk of the file. REQUIRES: 1 <= length_bytes <= kMaxChunkBytes; Finish() was not called.
+  // The next chunk of the file. REQUIRES: 1 <= length_bytes <= kMaxChunkBytes; Finish() was not
+  // called.
   void Add(const ChunkId& id, uint32_t length_bytes);
 
   // Ends every level and returns the root. To be called once.
@@ -41,7 +42,7 @@ class TreeBuilder {
   };
 
   void AddEntry(size_t level, const Entry& entry);
-  NodeId FinishNode(size_t level);
+  void FinishNode(size_t level);
 
   std::function<void(FinishedNode)> on_node_;
   std::vector<Level> levels_;
