@@ -1,0 +1,165 @@
+#include "services/delta/engine/batch.h"
+
+#include <utility>
+
+#include "services/delta/engine/convert.h"
+#include "services/delta/engine/upload.h"
+
+namespace dray::delta {
+namespace {
+
+// Errors that are about one item; others are about the catalog, and so about all.
+bool IsAboutItem(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kAlreadyExists:
+    case absl::StatusCode::kAborted:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+absl::Status Batch::Check(CatalogView& view) {
+  DRAY_RETURN_IF_ERROR(CheckAuthor(request_.author()));
+  DRAY_RETURN_IF_ERROR(TakeChunks());
+  for (int i = 0; i < request_.items_size(); ++i) response_.add_answers();
+  for (int i = 0; i < request_.items_size(); ++i) {
+    absl::StatusOr<Item> item = TakeItem(i);
+    const absl::Status status = item.ok() ? CheckItem(view, *std::move(item)) : item.status();
+    if (status.ok()) continue;
+    if (!IsAboutItem(status)) return status;
+    SetError(i, status);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Batch::TakeChunks() {
+  for (const v1::StoredChunk& chunk : request_.chunks()) {
+    DRAY_ASSIGN_OR_RETURN(const StoredChunk stored, ChunkFromProto(chunk));
+    chunks_.emplace(stored.id, stored);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Batch::Item> Batch::TakeItem(int index) const {
+  const v1::CommitBatchRequest::Item& message = request_.items(index);
+  Item item{.index = index};
+  DRAY_ASSIGN_OR_RETURN(item.arguments,
+                        CommitFromProto(message.path(), message.metadata(), message.operation_id(),
+                                        message.replaces()));
+  const bool file = item.arguments.metadata.kind == EntryKind::kFile;
+  if (file == message.nodes().empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Quoted(message.path()),
+                     file ? " is a file and comes without nodes" : " is no file and has nodes"));
+  }
+  if (!file) return item;
+  DRAY_ASSIGN_OR_RETURN(item.nodes, DecodeNodes(message));
+  const PendingNode& root = *item.nodes.back();
+  if (root.node.length_bytes() != item.arguments.metadata.size) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Quoted(message.path()), " is said to have ", item.arguments.metadata.size,
+                     " bytes; its tree has ", root.node.length_bytes()));
+  }
+  item.arguments.root = root.id;
+  return item;
+}
+
+absl::StatusOr<PendingNodes> Batch::DecodeNodes(const v1::CommitBatchRequest::Item& item) const {
+  PendingNodes nodes;
+  for (const std::string& encoding : item.nodes()) {
+    absl::StatusOr<Node> node = DecodeNode(AsBytes(encoding));
+    if (!node.ok()) return WithContext(node.status(), Quoted(item.path()));
+    nodes.push_back(std::make_shared<const PendingNode>(IdOfNode(AsBytes(encoding)),
+                                                        *std::move(node), encoding));
+  }
+  return nodes;
+}
+
+absl::Status Batch::CheckItem(CatalogView& view, Item item) {
+  // What comes after an item of the same path is judged after it, in the transaction.
+  if (!paths_to_apply_.contains(item.arguments.path)) {
+    DRAY_ASSIGN_OR_RETURN(const CommitPlan plan, PlanCommit(view, item.arguments, &folders_));
+    if (plan.answer) {
+      SetCommitted(item.index, *plan.answer);
+      return absl::OkStatus();
+    }
+  }
+  DRAY_ASSIGN_OR_RETURN(const std::vector<uint32_t> missing, MissingChunks(view, item));
+  if (!missing.empty()) {
+    response_.mutable_answers(item.index)->mutable_missing()->Add(missing.begin(), missing.end());
+    return absl::OkStatus();
+  }
+  paths_to_apply_.insert(item.arguments.path);
+  to_apply_.push_back(std::move(item));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<uint32_t>> Batch::MissingChunks(CatalogView& view,
+                                                           const Item& item) const {
+  std::vector<uint32_t> missing;
+  uint32_t index = 0;
+  for (const auto& pending : item.nodes) {
+    if (pending->node.level != 0) continue;
+    for (const Entry& entry : pending->node.entries) {
+      DRAY_ASSIGN_OR_RETURN(const bool has, HasChunk(view, entry));
+      if (!has) missing.push_back(index);
+      ++index;
+    }
+  }
+  return missing;
+}
+
+absl::StatusOr<bool> Batch::HasChunk(CatalogView& view, const Entry& entry) const {
+  uint64_t length = 0;
+  if (const auto told = chunks_.find(entry.chunk()); told != chunks_.end()) {
+    length = told->second.length_bytes;
+  } else {
+    DRAY_ASSIGN_OR_RETURN(const auto known, view.FindChunk(entry.chunk()));
+    if (!known) return false;
+    length = known->length_bytes;
+  }
+  if (length == entry.length_bytes) return true;
+  return absl::InvalidArgumentError(
+      absl::StrCat("chunk ", entry.id.hex(), " has ", length, " bytes, not ", entry.length_bytes));
+}
+
+absl::Status Batch::Apply(CatalogTransaction& transaction, int64_t now_ns) {
+  for (const auto& [id, chunk] : chunks_) DRAY_RETURN_IF_ERROR(transaction.AddChunk(chunk));
+  NameWriter writer(transaction, now_ns, request_.author());
+  for (const Item& item : to_apply_) {
+    const absl::Status status = transaction.Nested([&] { return ApplyItem(writer, item); });
+    if (status.ok()) continue;
+    if (!IsAboutItem(status)) return status;
+    writer.folders()->clear();  // what was made for the item is gone
+    SetError(item.index, status);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Batch::ApplyItem(NameWriter& writer, const Item& item) {
+  DRAY_RETURN_IF_ERROR(AddNodes(writer.transaction(), item.nodes));
+  DRAY_ASSIGN_OR_RETURN(const CommitResult result, CommitEntry(writer, item.arguments));
+  SetCommitted(item.index, result);
+  return absl::OkStatus();
+}
+
+void Batch::SetError(int index, const absl::Status& status) {
+  auto* answer = response_.mutable_answers(index);
+  answer->Clear();
+  answer->set_code(static_cast<int>(status.code()));
+  answer->set_message(std::string(status.message()));
+}
+
+void Batch::SetCommitted(int index, const CommitResult& result) {
+  auto* answer = response_.mutable_answers(index);
+  answer->set_version(result.version.number);
+  answer->set_unchanged(result.unchanged);
+}
+
+}  // namespace dray::delta

@@ -1,0 +1,57 @@
+#ifndef DRAY_SERVICES_DELTA_ENGINE_BATCH_H_
+#define DRAY_SERVICES_DELTA_ENGINE_BATCH_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "dray/delta/v1/delta.pb.h"
+#include "services/delta/engine/commit.h"
+#include "services/delta/engine/compare_session.h"
+
+namespace dray::delta {
+
+// One CommitBatch: Check() on a reader settles what needs no writing (items unchanged, lacking
+// chunks, or wrong), Apply() in a transaction the rest. Each item succeeds or fails by itself. Not
+// thread-safe.
+class Batch {
+ public:
+  // `request` and `response` outlive this.
+  Batch(const v1::CommitBatchRequest* request, v1::CommitBatchResponse* response)
+      : request_(*request), response_(*response) {}
+
+  // INVALID_ARGUMENT when the request as a whole is wrong.
+  absl::Status Check(CatalogView& view);
+  bool NeedsWriting() const { return !chunks_.empty() || !to_apply_.empty(); }
+  // Adds the request's chunks and the items that Check() left. An error is one of the whole batch.
+  absl::Status Apply(CatalogTransaction& transaction, int64_t now_ns);
+
+ private:
+  struct Item {
+    int index = 0;
+    CommitArguments arguments;
+    PendingNodes nodes;  // children before parents
+  };
+
+  absl::Status TakeChunks();
+  absl::StatusOr<Item> TakeItem(int index) const;
+  absl::StatusOr<PendingNodes> DecodeNodes(const v1::CommitBatchRequest::Item& item) const;
+  // Settles the item, or leaves it to Apply(). An error is the item's.
+  absl::Status CheckItem(CatalogView& view, Item item);
+  absl::StatusOr<std::vector<uint32_t>> MissingChunks(CatalogView& view, const Item& item) const;
+  absl::StatusOr<bool> HasChunk(CatalogView& view, const Entry& entry) const;
+  absl::Status ApplyItem(NameWriter& writer, const Item& item);
+  void SetError(int index, const absl::Status& status);
+  void SetCommitted(int index, const CommitResult& result);
+
+  const v1::CommitBatchRequest& request_;
+  v1::CommitBatchResponse& response_;
+  absl::flat_hash_map<ChunkId, StoredChunk> chunks_;  // told with the request
+  std::vector<Item> to_apply_;
+  absl::flat_hash_set<std::string> paths_to_apply_;
+  FolderCache folders_;
+};
+
+}  // namespace dray::delta
+
+#endif  // DRAY_SERVICES_DELTA_ENGINE_BATCH_H_
