@@ -1,12 +1,11 @@
 #ifndef DRAY_CORE_DAEMON_DAEMON_H_
 #define DRAY_CORE_DAEMON_DAEMON_H_
 
+#include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <CLI/App.hpp>
 
 #include "core/base/status.h"
 #include "core/telemetry/logging.h"
@@ -19,15 +18,24 @@ struct DaemonFlags {
   std::string port_file;  // --port-file
 };
 
-// Adds --version, --config FILE (name = value lines), --log-dir, --log-json, --log-level and --port-file to a service's flags.
+// Adds --version, --config FILE, --log-dir, --log-json, --log-level and --port-file to a service's
+// flags. The config file holds `name = value` lines, the names being those of long flags; the value
+// is the rest of the line, as it is; a name repeated adds a value to a flag that takes several;
+// empty lines and lines that begin with '#' are skipped; a name that is no flag is an error.
 void AddDaemonFlags(CLI::App& app, DaemonFlags* flags);
 
-// Parses the command line, after giving each option its environment variable: --log-dir is DRAY_TRANSFER_LOG_DIR for the prefix
-// "DRAY_TRANSFER". Flags are stronger than the environment, and that is stronger than the config file. Returns nothing when the program
-// is to go on, else its exit status (0 after --help, 2 for a usage error, which is told on standard error).
-std::optional<int> ParseFlags(CLI::App& app, const std::string& environment_prefix, int argc, char** argv);
+// Parses the command line, after giving each option (of subcommands as well) its environment
+// variable: --log-dir is DRAY_TRANSFER_LOG_DIR for the prefix "DRAY_TRANSFER". Flags are stronger
+// than the environment, and that is stronger than the config file; an empty variable counts as
+// none. An option of several values takes them from its variable when it has a delimiter:
+// app.add_option("--listen", ...)->delimiter(','). Returns nothing when the program is to go on,
+// else its exit status (0 after --help, 2 for a usage error, which is told on standard error).
+std::optional<int> ParseFlags(CLI::App& app, const std::string& environment_prefix, int argc,
+                              char** argv);
 
-// Waits for SIGTERM or SIGINT. REQUIRES: made before any thread starts, since it blocks both for all threads made later.
+// Waits for SIGTERM or SIGINT. REQUIRES: made before any thread starts but StartLogging's, since it
+// blocks both for all threads made later. SIGPIPE is ignored from then on: a peer that went away is
+// an error of its socket.
 class StopSignal {
  public:
   StopSignal();
@@ -35,8 +43,8 @@ class StopSignal {
   std::string Wait();
 };
 
-// Writes "name=host:port" lines (--port-file), whole or not at all: it tells scripts that the service is ready, and where. No-op for an
-// empty file name.
+// Writes "name=host:port" lines (--port-file), whole or not at all: it tells scripts that the
+// service is ready, and where. No-op for an empty file name.
 absl::Status WritePortFile(const std::string& file,
                            const std::vector<std::pair<std::string, std::string>>& ports);
 
