@@ -133,8 +133,12 @@ absl::Status Batch::Apply(CatalogTransaction& transaction, int64_t now_ns) {
   for (const auto& [id, chunk] : chunks_) DRAY_RETURN_IF_ERROR(transaction.AddChunk(chunk));
   NameWriter writer(transaction, now_ns, request_.author());
   for (const Item& item : to_apply_) {
+    const uint64_t made_before = writer.versions_made();
     const absl::Status status = transaction.Nested([&] { return ApplyItem(writer, item); });
-    if (status.ok()) continue;
+    if (status.ok()) {
+      versions_made_ += writer.versions_made() - made_before;
+      continue;
+    }
     if (!IsAboutItem(status)) return status;
     writer.folders()->clear();  // what was made for the item is gone
     SetError(item.index, status);

@@ -25,6 +25,8 @@ class Batch {
   bool NeedsWriting() const { return !chunks_.empty() || !to_apply_.empty(); }
   // Adds the request's chunks and the items that Check() left. An error is one of the whole batch.
   absl::Status Apply(CatalogTransaction& transaction, int64_t now_ns);
+  // By Apply().
+  uint64_t versions_made() const { return versions_made_; }
 
  private:
   struct Item {
@@ -50,6 +52,7 @@ class Batch {
   std::vector<Item> to_apply_;
   absl::flat_hash_set<std::string> paths_to_apply_;
   FolderCache folders_;
+  uint64_t versions_made_ = 0;
 };
 
 }  // namespace dray::delta

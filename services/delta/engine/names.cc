@@ -134,6 +134,7 @@ absl::StatusOr<VersionRecord> NameWriter::Append(const EntryRecord& entry,
                                                  const VersionRecord& content) {
   VersionRecord version = Draft(content, entry.head.number + 1, entry.head.committed_ns);
   DRAY_RETURN_IF_ERROR(transaction_.AddVersion(entry.id, version));
+  ++versions_made_;
   return version;
 }
 
@@ -142,6 +143,7 @@ absl::StatusOr<EntryRecord> NameWriter::Create(EntryId folder, std::string_view 
   EntryRecord entry{.parent = folder, .name = std::string(name), .head = Draft(content, 1, 0)};
   DRAY_ASSIGN_OR_RETURN(entry.id, transaction_.AddEntry(folder, name));
   DRAY_RETURN_IF_ERROR(transaction_.AddVersion(entry.id, entry.head));
+  ++versions_made_;
   return entry;
 }
 

@@ -59,6 +59,8 @@ class NameWriter {
   CatalogTransaction& transaction() { return transaction_; }
   FolderCache* folders() { return &folders_; }
   int64_t now_ns() const { return now_ns_; }
+  // Made so far.
+  uint64_t versions_made() const { return versions_made_; }
 
   // The folder at `path`; it and those above are made where they are missing.
   absl::StatusOr<EntryId> MakeFolder(std::string_view path);
@@ -80,6 +82,7 @@ class NameWriter {
   const int64_t now_ns_;
   const std::string author_;
   FolderCache folders_;
+  uint64_t versions_made_ = 0;
 };
 
 }  // namespace dray::delta

@@ -1,0 +1,112 @@
+#ifndef DRAY_SERVICES_DELTA_ENGINE_CALLS_H_
+#define DRAY_SERVICES_DELTA_ENGINE_CALLS_H_
+
+#include <grpcpp/support/server_callback.h>
+#include <grpcpp/support/status.h>
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "services/delta/catalog/catalog.h"
+#include "services/delta/engine/delta_metrics.h"
+#include "services/delta/engine/response_source.h"
+
+// The reactors of calls. Each owns itself and is gone after its call; none blocks a thread of
+// gRPC's: work is posted to the catalog's threads, which then write or finish.
+namespace dray::delta {
+
+// The message is cut to what fits into HTTP/2 headers.
+grpc::Status ToGrpcStatus(const absl::Status& status);
+
+// Counts a call when it ends.
+class CallTimer {
+ public:
+  CallTimer(DeltaMetrics& metrics, Method method) : metrics_(metrics), method_(method) {}
+  void End(const absl::Status& status) {
+    metrics_.RequestEnded(method_, absl::Now() - start_, status.code());
+  }
+
+ private:
+  DeltaMetrics& metrics_;
+  const Method method_;
+  const absl::Time start_ = absl::Now();
+};
+
+// A call with one answer: whoever has it calls Reply() once.
+class UnaryCall final : public grpc::ServerUnaryReactor {
+ public:
+  UnaryCall(DeltaMetrics& metrics, Method method) : timer_(metrics, method) {}
+
+  void Reply(const absl::Status& status) {
+    timer_.End(status);
+    Finish(ToGrpcStatus(status));
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  CallTimer timer_;
+};
+
+// Streams what a source makes, with back-pressure: the next step is made when the messages of the
+// last one have been taken.
+template <typename Response>
+class SourceStream final : public grpc::ServerWriteReactor<Response> {
+ public:
+  SourceStream(DeltaMetrics& metrics, Method method, Catalog& catalog,
+               std::unique_ptr<ResponseSource<Response>> source)
+      : timer_(metrics, method), catalog_(catalog), source_(std::move(source)) {
+    MakeNext();
+  }
+
+  void OnWriteDone(bool ok) override {
+    if (!ok) return End(absl::CancelledError("the peer is gone"));
+    WriteOrGoOn();
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  void MakeNext() {
+    catalog_.Read([this](CatalogView& view) {
+      messages_.clear();
+      next_ = 0;
+      absl::StatusOr<bool> more = source_->Next(view, &messages_);
+      if (!more.ok()) {
+        status_ = more.status();
+      } else {
+        more_ = *more;
+      }
+      WriteOrGoOn();
+    });
+  }
+
+  void WriteOrGoOn() {
+    if (next_ < messages_.size()) {
+      grpc::WriteOptions options;
+      if (next_ + 1 < messages_.size()) options.set_buffer_hint();
+      this->StartWrite(&messages_[next_++], options);
+    } else if (status_.ok() && more_) {
+      MakeNext();
+    } else {
+      End(status_);
+    }
+  }
+
+  void End(const absl::Status& status) {
+    timer_.End(status);
+    this->Finish(ToGrpcStatus(status));
+  }
+
+  CallTimer timer_;
+  Catalog& catalog_;
+  std::unique_ptr<ResponseSource<Response>> source_;
+  std::vector<Response> messages_;
+  size_t next_ = 0;
+  bool more_ = false;
+  absl::Status status_;
+};
+
+}  // namespace dray::delta
+
+#endif  // DRAY_SERVICES_DELTA_ENGINE_CALLS_H_

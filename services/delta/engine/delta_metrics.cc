@@ -1,0 +1,66 @@
+#include "services/delta/engine/delta_metrics.h"
+
+#include "core/telemetry/metrics.h"
+
+namespace dray::delta {
+namespace {
+
+constexpr const char* kMethodNames[kMethods] = {"Compare", "AddChunks", "Commit", "CommitBatch",
+                                                "Resolve", "List",      "Stat",   "History",
+                                                "Move",    "Delete",    "Restore"};
+
+prometheus::Gauge& Gauge(prometheus::Registry& registry, const char* name, const char* help) {
+  return prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add({});
+}
+
+prometheus::Histogram::BucketBoundaries GroupBuckets() {
+  return {1, 2, 4, 8, 16, 32, 64, 128, 256};
+}
+
+}  // namespace
+
+DeltaMetrics::DeltaMetrics(prometheus::Registry& registry)
+    : errors_(metrics::DeltaErrors(registry)),
+      commits_(metrics::CatalogCommits(registry).Add({})),
+      versions_(metrics::CatalogVersions(registry).Add({})),
+      group_operations_(prometheus::BuildHistogram()
+                            .Name("dray_catalog_group_operations")
+                            .Help("Operations that shared one commit of the catalog.")
+                            .Register(registry)
+                            .Add({}, GroupBuckets())),
+      commit_seconds_(prometheus::BuildHistogram()
+                          .Name("dray_catalog_commit_seconds")
+                          .Help("How long commits of the catalog took on disk.")
+                          .Register(registry)
+                          .Add({}, metrics::RequestBuckets())),
+      sessions_(Gauge(registry, "dray_delta_sessions", "Uploads being compared now.")),
+      chunks_(Gauge(registry, "dray_catalog_chunks", "Chunks known to the catalog.")),
+      nodes_(Gauge(registry, "dray_catalog_nodes", "Nodes known to the catalog.")),
+      entries_(Gauge(registry, "dray_catalog_entries", "Names in the catalog, deleted ones too.")) {
+  auto& durations = metrics::DeltaRequestDuration(registry);
+  for (size_t i = 0; i < kMethods; ++i) {
+    durations_[i] = &durations.Add({{"method", kMethodNames[i]}}, metrics::RequestBuckets());
+  }
+}
+
+void DeltaMetrics::RequestEnded(Method method, absl::Duration duration, absl::StatusCode code) {
+  const size_t index = static_cast<size_t>(method);
+  durations_[index]->Observe(absl::ToDoubleSeconds(duration));
+  if (code == absl::StatusCode::kOk) return;
+  errors_.Add({{"method", kMethodNames[index]}, {"code", absl::StatusCodeToString(code)}})
+      .Increment();
+}
+
+void DeltaMetrics::Committed(size_t operations, double seconds) {
+  commits_.Increment();
+  group_operations_.Observe(static_cast<double>(operations));
+  commit_seconds_.Observe(seconds);
+}
+
+void DeltaMetrics::SetCounts(const CatalogCounts& counts) {
+  chunks_.Set(static_cast<double>(counts.chunks));
+  nodes_.Set(static_cast<double>(counts.nodes));
+  entries_.Set(static_cast<double>(counts.entries));
+}
+
+}  // namespace dray::delta

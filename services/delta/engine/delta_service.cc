@@ -1,0 +1,256 @@
+#include "services/delta/engine/delta_service.h"
+
+#include <memory>
+#include <utility>
+
+#include "core/base/random.h"
+#include "services/delta/engine/batch.h"
+#include "services/delta/engine/compare_call.h"
+#include "services/delta/engine/convert.h"
+#include "services/delta/engine/listing.h"
+#include "services/delta/engine/resolution.h"
+#include "services/delta/engine/upload.h"
+
+namespace dray::delta {
+namespace {
+
+constexpr int64_t kOperationLifetimeNs = int64_t{24} * 3600 * 1'000'000'000;
+constexpr int kWritesBetweenForgetting = 64;
+constexpr int kOperationsForgottenAtOnce = 4096;
+
+ChangeId NewChangeId() { return ChangeId{RandomWord() | 1}; }
+
+// What a Commit has checked before it writes.
+struct CheckedCommit {
+  CommitArguments arguments;
+  std::shared_ptr<CompareSession> session;
+  PendingNodes nodes;  // added with it
+  CommitResult result;
+  uint64_t versions_made = 0;
+};
+
+absl::Status CheckCommit(const v1::CommitRequest& request, CheckedCommit* commit) {
+  DRAY_RETURN_IF_ERROR(CheckAuthor(request.author()));
+  DRAY_ASSIGN_OR_RETURN(commit->arguments,
+                        CommitFromProto(request.path(), request.metadata(), request.operation_id(),
+                                        request.replaces()));
+  commit->arguments.root = Root::FromBytes(request.root());
+  const bool file = commit->arguments.metadata.kind == EntryKind::kFile;
+  if (file ? !commit->arguments.root.has_value() : !request.root().empty()) {
+    return absl::InvalidArgumentError(
+        "a file has a root of 32 bytes, a folder or a symbolic link has none");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<StoredChunk>> ChunksFromProto(const v1::AddChunksRequest& request) {
+  std::vector<StoredChunk> chunks;
+  chunks.reserve(request.chunks_size());
+  for (const v1::StoredChunk& chunk : request.chunks()) {
+    DRAY_ASSIGN_OR_RETURN(chunks.emplace_back(), ChunkFromProto(chunk));
+  }
+  return chunks;
+}
+
+}  // namespace
+
+DeltaService::DeltaService(Catalog* catalog, DeltaMetrics* metrics, NowFunction now)
+    : catalog_(*catalog), metrics_(*metrics), now_(std::move(now)) {}
+
+grpc::ServerBidiReactor<v1::CompareRequest, v1::CompareResponse>* DeltaService::Compare(
+    grpc::CallbackServerContext*) {
+  return new CompareCall(metrics_, catalog_, sessions_);
+}
+
+grpc::ServerUnaryReactor* DeltaService::AddChunks(grpc::CallbackServerContext*,
+                                                  const v1::AddChunksRequest* request,
+                                                  v1::AddChunksResponse*) {
+  auto* call = new UnaryCall(metrics_, Method::kAddChunks);
+  auto checked = ChunksFromProto(*request);
+  if (!checked.ok()) {
+    call->Reply(checked.status());
+    return call;
+  }
+  auto chunks = std::make_shared<const std::vector<StoredChunk>>(*std::move(checked));
+  catalog_.Write(
+      [chunks](CatalogTransaction& transaction) -> absl::Status {
+        for (const StoredChunk& chunk : *chunks) DRAY_RETURN_IF_ERROR(transaction.AddChunk(chunk));
+        return absl::OkStatus();
+      },
+      [this, call, chunks,
+       session = sessions_.Find(request->session())](const absl::Status& status) {
+        if (status.ok() && session != nullptr) {
+          session->ChunksStored(*chunks);
+          FlushReadyNodes(catalog_, session);
+        }
+        call->Reply(status);
+      });
+  return call;
+}
+
+grpc::ServerUnaryReactor* DeltaService::Commit(grpc::CallbackServerContext*,
+                                               const v1::CommitRequest* request,
+                                               v1::CommitResponse* response) {
+  auto* call = new UnaryCall(metrics_, Method::kCommit);
+  auto commit = std::make_shared<CheckedCommit>();
+  if (absl::Status status = CheckCommit(*request, commit.get()); !status.ok()) {
+    call->Reply(status);
+    return call;
+  }
+  commit->session = sessions_.Find(request->session());
+  catalog_.Write(
+      [this, commit, request](CatalogTransaction& transaction) -> absl::Status {
+        const int64_t now_ns = now_();
+        DRAY_RETURN_IF_ERROR(ForgetOldOperations(transaction, now_ns));
+        if (commit->arguments.root) {
+          DRAY_ASSIGN_OR_RETURN(commit->nodes, NodesToCommit(transaction, commit->session.get(),
+                                                             *commit->arguments.root));
+          DRAY_RETURN_IF_ERROR(AddNodes(transaction, commit->nodes));
+        }
+        NameWriter writer(transaction, now_ns, request->author());
+        DRAY_ASSIGN_OR_RETURN(commit->result, CommitEntry(writer, commit->arguments));
+        commit->versions_made = writer.versions_made();
+        return absl::OkStatus();
+      },
+      [this, call, commit, request, response](const absl::Status& status) {
+        if (status.ok()) {
+          if (commit->session != nullptr) commit->session->NodesAdded(commit->nodes);
+          metrics_.VersionsMade(commit->versions_made);
+          VersionToProto(request->path(), commit->result.version, response->mutable_version());
+          response->set_unchanged(commit->result.unchanged);
+        }
+        call->Reply(status);
+      });
+  return call;
+}
+
+grpc::ServerUnaryReactor* DeltaService::CommitBatch(grpc::CallbackServerContext*,
+                                                    const v1::CommitBatchRequest* request,
+                                                    v1::CommitBatchResponse* response) {
+  auto* call = new UnaryCall(metrics_, Method::kCommitBatch);
+  auto batch = std::make_shared<Batch>(request, response);
+  catalog_.Read([this, call, batch](CatalogView& view) {
+    const absl::Status checked = batch->Check(view);
+    if (!checked.ok() || !batch->NeedsWriting()) return call->Reply(checked);
+    catalog_.Write(
+        [this, batch](CatalogTransaction& transaction) -> absl::Status {
+          const int64_t now_ns = now_();
+          DRAY_RETURN_IF_ERROR(ForgetOldOperations(transaction, now_ns));
+          return batch->Apply(transaction, now_ns);
+        },
+        [this, call, batch](const absl::Status& status) {
+          if (status.ok()) metrics_.VersionsMade(batch->versions_made());
+          call->Reply(status);
+        });
+  });
+  return call;
+}
+
+grpc::ServerWriteReactor<v1::ResolveResponse>* DeltaService::Resolve(
+    grpc::CallbackServerContext*, const v1::ResolveRequest* request) {
+  return new SourceStream<v1::ResolveResponse>(metrics_, Method::kResolve, catalog_,
+                                               std::make_unique<ResolveSource>(request));
+}
+
+grpc::ServerWriteReactor<v1::VersionsResponse>* DeltaService::List(grpc::CallbackServerContext*,
+                                                                   const v1::ListRequest* request) {
+  return new SourceStream<v1::VersionsResponse>(
+      metrics_, Method::kList, catalog_,
+      std::make_unique<ListSource>(request->path(), request->recursive()));
+}
+
+grpc::ServerWriteReactor<v1::VersionsResponse>* DeltaService::History(
+    grpc::CallbackServerContext*, const v1::HistoryRequest* request) {
+  return new SourceStream<v1::VersionsResponse>(metrics_, Method::kHistory, catalog_,
+                                                std::make_unique<HistorySource>(request->path()));
+}
+
+grpc::ServerUnaryReactor* DeltaService::Stat(grpc::CallbackServerContext*,
+                                             const v1::StatRequest* request,
+                                             v1::ChangedResponse* response) {
+  auto* call = new UnaryCall(metrics_, Method::kStat);
+  catalog_.Read([call, request, response](CatalogView& view) {
+    const auto version = FindNumberedVersion(view, request->path(), request->number());
+    if (version.ok()) {
+      VersionToProto(request->path(), *version, response->mutable_version());
+      response->set_entries(1);
+    }
+    call->Reply(version.status());
+  });
+  return call;
+}
+
+UnaryCall* DeltaService::RunChange(Method method, const std::string& operation_id,
+                                   const std::string& author, v1::ChangedResponse* response,
+                                   Change change) {
+  auto* call = new UnaryCall(metrics_, method);
+  absl::Status checked = CheckAuthor(author);
+  if (checked.ok()) checked = CheckOperationId(operation_id);
+  if (!checked.ok()) {
+    call->Reply(checked);
+    return call;
+  }
+  struct Made {
+    ChangeResult result;
+    uint64_t versions = 0;
+  };
+  auto made = std::make_shared<Made>();
+  catalog_.Write(
+      [this, made, author,
+       change = std::move(change)](CatalogTransaction& transaction) -> absl::Status {
+        const int64_t now_ns = now_();
+        DRAY_RETURN_IF_ERROR(ForgetOldOperations(transaction, now_ns));
+        NameWriter writer(transaction, now_ns, author);
+        DRAY_ASSIGN_OR_RETURN(made->result, change(writer));
+        made->versions = writer.versions_made();
+        return absl::OkStatus();
+      },
+      [this, call, made, response](const absl::Status& status) {
+        if (status.ok()) {
+          metrics_.VersionsMade(made->versions);
+          const ChangeResult& result = made->result;
+          VersionToProto(result.path, result.version, response->mutable_version());
+          response->set_entries(result.entries);
+        }
+        call->Reply(status);
+      });
+  return call;
+}
+
+grpc::ServerUnaryReactor* DeltaService::Move(grpc::CallbackServerContext*,
+                                             const v1::MoveRequest* request,
+                                             v1::ChangedResponse* response) {
+  return RunChange(Method::kMove, request->operation_id(), request->author(), response,
+                   [request](NameWriter& writer) {
+                     return MovePath(writer, request->from(), request->to(),
+                                     request->operation_id(), NewChangeId());
+                   });
+}
+
+grpc::ServerUnaryReactor* DeltaService::Delete(grpc::CallbackServerContext*,
+                                               const v1::DeleteRequest* request,
+                                               v1::ChangedResponse* response) {
+  return RunChange(Method::kDelete, request->operation_id(), request->author(), response,
+                   [request](NameWriter& writer) {
+                     return DeletePath(writer, request->path(), request->recursive(),
+                                       request->operation_id(), NewChangeId());
+                   });
+}
+
+grpc::ServerUnaryReactor* DeltaService::Restore(grpc::CallbackServerContext*,
+                                                const v1::RestoreRequest* request,
+                                                v1::ChangedResponse* response) {
+  return RunChange(Method::kRestore, request->operation_id(), request->author(), response,
+                   [request](NameWriter& writer) {
+                     return RestorePath(writer, request->path(), request->number(),
+                                        request->operation_id());
+                   });
+}
+
+absl::Status DeltaService::ForgetOldOperations(CatalogTransaction& transaction, int64_t now_ns) {
+  if (++writes_since_forgetting_ < kWritesBetweenForgetting) return absl::OkStatus();
+  writes_since_forgetting_ = 0;
+  return transaction.ForgetOperations(now_ns - kOperationLifetimeNs, kOperationsForgottenAtOnce);
+}
+
+}  // namespace dray::delta

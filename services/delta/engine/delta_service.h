@@ -1,0 +1,70 @@
+#ifndef DRAY_SERVICES_DELTA_ENGINE_DELTA_SERVICE_H_
+#define DRAY_SERVICES_DELTA_ENGINE_DELTA_SERVICE_H_
+
+#include <string>
+
+#include "absl/functional/function_ref.h"
+#include "dray/delta/v1/delta.grpc.pb.h"
+#include "services/delta/catalog/catalog.h"
+#include "services/delta/engine/calls.h"
+#include "services/delta/engine/changes.h"
+#include "services/delta/engine/compare_session.h"
+#include "services/delta/engine/delta_metrics.h"
+
+namespace dray::delta {
+
+// The service of protos/dray/delta/v1/delta.proto on a catalog. Thread-safe. Catalog and metrics
+// outlive it and every call.
+class DeltaService final : public v1::Delta::CallbackService {
+ public:
+  DeltaService(Catalog* catalog, DeltaMetrics* metrics, NowFunction now);
+
+  grpc::ServerBidiReactor<v1::CompareRequest, v1::CompareResponse>* Compare(
+      grpc::CallbackServerContext* context) override;
+  grpc::ServerUnaryReactor* AddChunks(grpc::CallbackServerContext* context,
+                                      const v1::AddChunksRequest* request,
+                                      v1::AddChunksResponse* response) override;
+  grpc::ServerUnaryReactor* Commit(grpc::CallbackServerContext* context,
+                                   const v1::CommitRequest* request,
+                                   v1::CommitResponse* response) override;
+  grpc::ServerUnaryReactor* CommitBatch(grpc::CallbackServerContext* context,
+                                        const v1::CommitBatchRequest* request,
+                                        v1::CommitBatchResponse* response) override;
+  grpc::ServerWriteReactor<v1::ResolveResponse>* Resolve(
+      grpc::CallbackServerContext* context, const v1::ResolveRequest* request) override;
+  grpc::ServerWriteReactor<v1::VersionsResponse>* List(grpc::CallbackServerContext* context,
+                                                       const v1::ListRequest* request) override;
+  grpc::ServerUnaryReactor* Stat(grpc::CallbackServerContext* context,
+                                 const v1::StatRequest* request,
+                                 v1::ChangedResponse* response) override;
+  grpc::ServerWriteReactor<v1::VersionsResponse>* History(
+      grpc::CallbackServerContext* context, const v1::HistoryRequest* request) override;
+  grpc::ServerUnaryReactor* Move(grpc::CallbackServerContext* context,
+                                 const v1::MoveRequest* request,
+                                 v1::ChangedResponse* response) override;
+  grpc::ServerUnaryReactor* Delete(grpc::CallbackServerContext* context,
+                                   const v1::DeleteRequest* request,
+                                   v1::ChangedResponse* response) override;
+  grpc::ServerUnaryReactor* Restore(grpc::CallbackServerContext* context,
+                                    const v1::RestoreRequest* request,
+                                    v1::ChangedResponse* response) override;
+
+ private:
+  using Change = std::function<absl::StatusOr<ChangeResult>(NameWriter& writer)>;
+
+  // Runs one change in a transaction and answers with it.
+  UnaryCall* RunChange(Method method, const std::string& operation_id, const std::string& author,
+                       v1::ChangedResponse* response, Change change);
+  // Now and then, forgets old operations.
+  absl::Status ForgetOldOperations(CatalogTransaction& transaction, int64_t now_ns);
+
+  Catalog& catalog_;
+  DeltaMetrics& metrics_;
+  const NowFunction now_;
+  SessionTable sessions_;
+  int writes_since_forgetting_ = 0;  // used on the catalog's writer thread alone
+};
+
+}  // namespace dray::delta
+
+#endif  // DRAY_SERVICES_DELTA_ENGINE_DELTA_SERVICE_H_

@@ -1,0 +1,66 @@
+#include "services/delta/engine/server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "services/delta/engine/delta_service.h"
+
+namespace dray::delta {
+namespace {
+
+// Peers stay below it by far: a page is 9 KiB, a batch of 256 small files about 100 KiB.
+constexpr int kMaxRequestBytes = 4 * 1024 * 1024;
+constexpr int kMaxStreamsOfConnection = 4096;
+
+class DeltaServerImpl final : public DeltaServer {
+ public:
+  DeltaServerImpl(Catalog* catalog, DeltaMetrics* metrics, NowFunction now)
+      : service_(catalog, metrics, std::move(now)) {}
+
+  absl::Status Listen(const std::string& address) {
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port_);
+    // Two servers must not share a port without knowing of each other.
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsOfConnection);
+    builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
+    builder.RegisterService(&service_);
+    server_ = builder.BuildAndStart();
+    if (server_ != nullptr && port_ != 0) return absl::OkStatus();
+    return absl::UnavailableError(absl::StrCat("cannot listen on ", address,
+                                               ": the port is in use, or the address is not one of "
+                                               "this machine; choose another --listen"));
+  }
+
+  int port() const override { return port_; }
+
+  void Stop(absl::Duration deadline) override {
+    server_->GetHealthCheckService()->SetServingStatus(false);
+    server_->Shutdown(absl::ToChronoTime(absl::Now() + deadline));
+    server_->Wait();
+  }
+
+ private:
+  DeltaService service_;
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<DeltaServer>> DeltaServer::Start(Options options, Catalog* catalog,
+                                                                DeltaMetrics* metrics) {
+  auto server = std::make_unique<DeltaServerImpl>(catalog, metrics, std::move(options.now));
+  DRAY_RETURN_IF_ERROR(server->Listen(options.listen));
+  return server;
+}
+
+}  // namespace dray::delta
