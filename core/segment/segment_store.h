@@ -42,28 +42,33 @@ struct SegmentInfo {
   bool sealed = false;
 };
 
-// An exclusive lease to append. Rolls over to a new segment as one fills. Not thread-safe. Its calls block on disk.
-// When it is destroyed its segment goes back to the store, for the next lease. The store must outlive it.
+// An exclusive lease to append. Rolls over to a new segment as one fills. Not thread-safe. Its
+// calls block on disk. When it is destroyed its segment goes back to the store, for the next lease.
+// The store must outlive it.
 class SegmentWriter {
  public:
   virtual ~SegmentWriter() = default;
 
-  // Appends whole records that lie one after the other in `records`; locations come in the same order. What was appended is readable at
-  // once but not yet durable. On an error nothing of this call may be told to anyone; a later call goes on in a new segment.
+  // Appends whole records that lie one after the other in `records`; locations come in the same
+  // order. What was appended is readable at once but not yet durable. On an error nothing of this
+  // call may be told to anyone; a later call goes on in a new segment.
   virtual absl::StatusOr<std::vector<RecordLocation>> Append(Bytes records) = 0;
 
-  // Everything appended before is durable when this returns OK. After an error, nothing since the last good Sync is.
+  // Everything appended before is durable when this returns OK. After an error, nothing since the
+  // last good Sync is.
   virtual absl::Status Sync() = 0;
 };
 
-// A segment open for reading; its descriptor may be used with pread and sendfile from any thread while this lives.
+// A segment open for reading; its descriptor may be used with pread and sendfile from any thread
+// while this lives.
 class ReadableSegment {
  public:
   virtual ~ReadableSegment() = default;
   virtual int fd() const = 0;
 };
 
-// Stores chunk records in append-only segments: docs/format/segment.md. Thread-safe. Its calls block on disk.
+// Stores chunk records in append-only segments: docs/format/segment.md. Thread-safe. Its calls
+// block on disk.
 class SegmentStore {
  public:
   virtual ~SegmentStore() = default;
@@ -76,8 +81,10 @@ class SegmentStore {
   // All segments, in order of id.
   virtual absl::StatusOr<std::vector<SegmentInfo>> List() = 0;
 
-  // Walks a segment's records in order, reading each one whole, with its checksum; what is no record goes to `on_damage`.
-  virtual absl::Status Scan(SegmentId id, const std::function<void(const ScannedRecord&)>& on_record,
+  // Walks a segment's records in order, reading each one whole, with its checksum; what is no
+  // record goes to `on_damage`.
+  virtual absl::Status Scan(SegmentId id,
+                            const std::function<void(const ScannedRecord&)>& on_record,
                             const std::function<void(const DamagedRange&)>& on_damage) = 0;
 
   // Deletes a whole segment, durably. Those who have it open can still read it.
