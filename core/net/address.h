@@ -18,10 +18,12 @@ struct Address {
   std::string ToString() const;
 };
 
-// INVALID_ARGUMENT says what is wrong with `text`. Without a port, `default_port` is taken; 0 demands one.
+// INVALID_ARGUMENT says what is wrong with `text`. Without a port, `default_port` is taken; 0
+// demands one.
 absl::StatusOr<Address> ParseAddress(std::string_view text, uint16_t default_port = 0);
 
-// Whether `host` is a literal loopback address (127.0.0.0/8, ::1, IPv4-mapped too) or "localhost". Other names are not looked up: false.
+// Whether `host` is a literal loopback address (127.0.0.0/8, ::1, IPv4-mapped too) or "localhost".
+// Other names are not looked up: false.
 bool IsLoopback(std::string_view host);
 
 }  // namespace dray
