@@ -1,0 +1,228 @@
+#include "client/batch.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "client/wire_error.h"
+#include "core/base/random.h"
+#include "core/chunking/chunker.h"
+
+namespace dray {
+namespace {
+
+constexpr size_t kMaxInFlight = 4;
+constexpr size_t kMaxInFlightBytes = 16 << 20;
+// How often the server may ask for the contents of the same item.
+constexpr int kMaxRounds = 3;
+
+}  // namespace
+
+size_t SmallItem::FrameBytes(size_t path_bytes, size_t link_bytes, uint64_t content_bytes) {
+  constexpr size_t kFixed = 96;  // metadata, precondition, tags and lengths
+  constexpr size_t kEachChunk = 44;
+  return kFixed + path_bytes + link_bytes + (content_bytes / kMinChunkBytes + 1) * kEachChunk;
+}
+
+BatchPipeline::BatchPipeline(const Operation& operation, Channel* channel)
+    : operation_(operation), channel_(channel), retrier_(operation.MakeRetrier()) {}
+
+absl::Status BatchPipeline::Submit(std::vector<SmallItem> items, bool contents_at_once) {
+  Batch batch = {.items = std::move(items), .operation_id = RandomBytes(16)};
+  std::vector<HashedChunk> all;
+  for (SmallItem& item : batch.items) {
+    item.chunks = CutContents(item.contents);
+    all.insert(all.end(), item.chunks.begin(), item.chunks.end());
+    batch.content_bytes += item.contents.size();
+  }
+  HashAll(absl::MakeSpan(all));
+  size_t next = 0;
+  for (SmallItem& item : batch.items) {
+    for (HashedChunk& chunk : item.chunks) chunk = all[next++];
+  }
+  batch.wanted.resize(batch.items.size());
+  if (contents_at_once) {
+    for (size_t i = 0; i < batch.items.size(); ++i) {
+      for (uint32_t c = 0; c < batch.items[i].chunks.size(); ++c) batch.wanted[i].push_back(c);
+    }
+    batch.rounds = 1;
+  }
+  while (!in_flight_.empty() && (in_flight_.size() >= kMaxInFlight ||
+                                 in_flight_bytes_ + batch.content_bytes > kMaxInFlightBytes)) {
+    DRAY_RETURN_IF_ERROR(Harvest());
+  }
+  return Enter(std::move(batch));
+}
+
+absl::Status BatchPipeline::Drain() {
+  while (!in_flight_.empty()) DRAY_RETURN_IF_ERROR(Harvest());
+  return absl::OkStatus();
+}
+
+absl::Status BatchPipeline::Enter(Batch batch) {
+  in_flight_bytes_ += batch.content_bytes;
+  in_flight_.push_back(std::move(batch));
+  // A failure shows again when the answer is waited for.
+  Send(&in_flight_.back()).IgnoreError();
+  return absl::OkStatus();
+}
+
+absl::Status BatchPipeline::Send(Batch* batch) {
+  DRAY_ASSIGN_OR_RETURN(const std::shared_ptr<Connection> connection, channel_->Connect());
+  const auto send = [&](uint16_t request) { return connection->Send(Encode(*batch, request)); };
+  DRAY_ASSIGN_OR_RETURN(batch->call, Call::Start(connection, FrameType::kPutBatchDone, send));
+  return absl::OkStatus();
+}
+
+std::string BatchPipeline::Encode(const Batch& batch, uint16_t request) {
+  wire::v1::PutBatch message;
+  message.set_operation_id(batch.operation_id);
+  std::vector<const HashedChunk*> data;
+  absl::flat_hash_set<ChunkId> seen;
+  for (size_t i = 0; i < batch.items.size(); ++i) {
+    const SmallItem& item = batch.items[i];
+    wire::v1::BatchItem* entry = message.add_items();
+    entry->set_path(item.remote);
+    *entry->mutable_metadata() = item.metadata;
+    if (item.replaces != nullptr) *entry->mutable_replaces() = *item.replaces;
+    for (const HashedChunk& chunk : item.chunks) {
+      wire::v1::BatchChunk* told = entry->add_chunks();
+      told->set_id(chunk.id.data(), kDigestBytes);
+      told->set_length(chunk.length_bytes());
+    }
+    for (const uint32_t wanted : batch.wanted[i]) {
+      if (seen.insert(item.chunks[wanted].id).second) data.push_back(&item.chunks[wanted]);
+    }
+  }
+  message.set_data_frames(static_cast<uint32_t>(data.size()));
+  std::string out;
+  AppendControlFrame(FrameType::kPutBatch, request, message, &out);
+  for (const HashedChunk* chunk : data) {
+    const DataFrame frame = encoder_.Encode(chunk->id, chunk->data);
+    uint8_t head[kDataFrameOverheadBytes];
+    WriteDataFrameHead(frame, head);
+    out.append(AsText(head)).append(AsText(frame.body));
+  }
+  operation_.tracker->AddChunksMoved(data.size());
+  return out;
+}
+
+absl::Status BatchPipeline::Harvest() {
+  Batch& oldest = in_flight_.front();
+  if (oldest.call == nullptr) {
+    for (Batch& batch : in_flight_) {
+      if (batch.call != nullptr) continue;
+      if (absl::Status sent = Send(&batch); !sent.ok()) return OnLost(sent);
+    }
+  }
+  wire::v1::PutBatchDone done;
+  if (absl::Status status = oldest.call->Receive(&done); !status.ok()) return OnLost(status);
+  retrier_.Reset();
+  Batch batch = std::move(oldest);
+  in_flight_.pop_front();
+  in_flight_bytes_ -= batch.content_bytes;
+  batch.call.reset();
+  return TakeAnswers(std::move(batch), done);
+}
+
+absl::Status BatchPipeline::OnLost(const absl::Status& status) {
+  // A refusal that only concerns the oldest batch leaves the connection as it is.
+  const Call* const oldest = in_flight_.front().call.get();
+  const bool refused = oldest != nullptr && !MayRetry(status) && oldest->connection_lives();
+  if (refused) {
+    FailBatch(in_flight_.front(), status);
+    in_flight_bytes_ -= in_flight_.front().content_bytes;
+    in_flight_.pop_front();
+    return absl::OkStatus();
+  }
+  for (Batch& batch : in_flight_) batch.call.reset();
+  channel_->Drop();
+  const absl::Status given_up = retrier_.AfterFailure(status);
+  if (given_up.ok()) return given_up;
+  for (const Batch& batch : in_flight_) FailBatch(batch, given_up);
+  in_flight_.clear();
+  in_flight_bytes_ = 0;
+  return given_up;
+}
+
+absl::Status BatchPipeline::TakeAnswers(Batch batch, const wire::v1::PutBatchDone& done) {
+  if (static_cast<size_t>(done.answers_size()) != batch.items.size()) {
+    FailBatch(batch,
+              absl::InternalError("the server broke the protocol: not one answer for each item"));
+    return absl::OkStatus();
+  }
+  Batch again = {.operation_id = RandomBytes(16), .rounds = batch.rounds + 1};
+  absl::Status retry;
+  for (size_t i = 0; i < batch.items.size(); ++i) {
+    std::vector<uint32_t> wanted;
+    if (TakeAnswer(batch, &batch.items[i], done.answers(static_cast<int>(i)), &wanted, &retry)) {
+      continue;
+    }
+    again.content_bytes += batch.items[i].contents.size();
+    again.items.push_back(std::move(batch.items[i]));
+    again.wanted.push_back(std::move(wanted));
+  }
+  if (again.items.empty()) return absl::OkStatus();
+  if (!retry.ok()) {
+    if (absl::Status status = retrier_.AfterFailure(retry); !status.ok()) {
+      FailBatch(again, status);
+      return operation_.cancellation->Check();
+    }
+  }
+  return Enter(std::move(again));
+}
+
+bool BatchPipeline::TakeAnswer(const Batch& batch, SmallItem* item,
+                               const wire::v1::PutBatchDone::Answer& answer,
+                               std::vector<uint32_t>* wanted, absl::Status* retry) {
+  if (answer.has_error()) {
+    const absl::Status status = StatusFromWire(answer.error());
+    if (MayRetry(status) && batch.rounds <= operation_.options->retry.retries) {
+      *retry = status;
+      return false;
+    }
+    ReportFailed(*item, status);
+    return true;
+  }
+  if (answer.version() != 0) {
+    ReportDone(*item, answer);
+    return true;
+  }
+  wanted->assign(answer.missing().begin(), answer.missing().end());
+  const bool in_range = std::all_of(wanted->begin(), wanted->end(),
+                                    [&](uint32_t index) { return index < item->chunks.size(); });
+  if (wanted->empty() || !in_range || batch.rounds >= kMaxRounds) {
+    ReportFailed(*item, absl::InternalError("the server broke the protocol: it neither takes the "
+                                            "file nor says what it lacks"));
+    return true;
+  }
+  return false;
+}
+
+void BatchPipeline::FailBatch(const Batch& batch, const absl::Status& status) {
+  for (const SmallItem& item : batch.items) ReportFailed(item, status);
+}
+
+void BatchPipeline::ReportFailed(const SmallItem& item, const absl::Status& status) {
+  operation_.tracker->Report({.outcome = FileReport::Outcome::kFailed,
+                              .kind = item.metadata.kind(),
+                              .local = item.local,
+                              .remote = item.remote,
+                              .size_bytes = item.metadata.size(),
+                              .status = status});
+}
+
+void BatchPipeline::ReportDone(const SmallItem& item,
+                               const wire::v1::PutBatchDone::Answer& answer) {
+  operation_.tracker->AddDone(static_cast<int64_t>(item.contents.size()));
+  operation_.tracker->AddChunks(item.chunks.size());
+  operation_.tracker->Report(
+      {.outcome = answer.unchanged() ? FileReport::Outcome::kUnchanged : FileReport::Outcome::kDone,
+       .kind = item.metadata.kind(),
+       .local = item.local,
+       .remote = item.remote,
+       .size_bytes = item.metadata.size(),
+       .version = answer.version()});
+}
+
+}  // namespace dray

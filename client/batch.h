@@ -1,0 +1,90 @@
+#ifndef DRAY_CLIENT_BATCH_H_
+#define DRAY_CLIENT_BATCH_H_
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/call.h"
+#include "client/channel.h"
+#include "client/file_hasher.h"
+#include "core/base/status.h"
+#include "core/framing/chunk_encoder.h"
+#include "core/framing/frame.h"
+#include "dray/wire/v1/wire.pb.h"
+
+namespace dray {
+
+// Files up to this length travel in batches, contents in memory; longer ones are streamed.
+inline constexpr uint64_t kSmallFileBytes = 1 << 20;
+// A batch's control frame stays below this.
+inline constexpr size_t kBatchFrameBytes = 512 << 10;
+
+// A small file, a folder or a link to be put.
+struct SmallItem {
+  std::string local;
+  std::string remote;
+  wire::v1::Metadata metadata;
+  const wire::v1::Precondition* replaces = nullptr;
+  std::vector<uint8_t> contents;      // FILE only; chunks point into it
+  std::vector<HashedChunk> chunks{};  // of `contents`
+
+  // What the item needs of a PutBatch frame, at most.
+  static size_t FrameBytes(size_t path_bytes, size_t link_bytes, uint64_t content_bytes);
+};
+
+// Puts batches of small items over one connection, several of them under way: offered without
+// contents first, then what the server lacks with contents. Reports every item to the tracker.
+// Survives lost connections. Not thread-safe.
+class BatchPipeline {
+ public:
+  BatchPipeline(const Operation& operation, Channel* channel);
+  BatchPipeline(const BatchPipeline&) = delete;
+  BatchPipeline& operator=(const BatchPipeline&) = delete;
+
+  // Waits for room, sends. Items have their metadata and contents; they are cut and hashed here.
+  // REQUIRES: within the limits of a batch. `contents_at_once` saves a round trip where they are
+  // short. An error means that the server cannot be reached at all: then the items under way are
+  // reported as failed.
+  absl::Status Submit(std::vector<SmallItem> items, bool contents_at_once);
+  // Waits until everything submitted is answered for.
+  absl::Status Drain();
+
+ private:
+  struct Batch {
+    // An item, and which of its chunks the server wants.
+    std::vector<SmallItem> items;
+    std::vector<std::vector<uint32_t>> wanted;  // for each item; all empty: only offered
+    std::string operation_id;
+    size_t content_bytes = 0;
+    int rounds = 0;  // how often contents were sent
+    std::unique_ptr<Call> call;
+  };
+
+  absl::Status Enter(Batch batch);
+  absl::Status Send(Batch* batch);
+  std::string Encode(const Batch& batch, uint16_t request);
+  absl::Status Harvest();
+  absl::Status TakeAnswers(Batch batch, const wire::v1::PutBatchDone& done);
+  // True when the item is finished; else what is missing is left in `wanted`.
+  bool TakeAnswer(const Batch& batch, SmallItem* item, const wire::v1::PutBatchDone::Answer& answer,
+                  std::vector<uint32_t>* wanted, absl::Status* retry);
+  absl::Status OnLost(const absl::Status& status);
+  void FailBatch(const Batch& batch, const absl::Status& status);
+  void ReportFailed(const SmallItem& item, const absl::Status& status);
+  void ReportDone(const SmallItem& item, const wire::v1::PutBatchDone::Answer& answer);
+
+  const Operation operation_;
+  Channel* const channel_;
+  Retrier retrier_;
+  ChunkEncoder encoder_;
+  std::deque<Batch> in_flight_;
+  size_t in_flight_bytes_ = 0;
+};
+
+}  // namespace dray
+
+#endif  // DRAY_CLIENT_BATCH_H_

@@ -1,0 +1,150 @@
+#include "client/download.h"
+
+#include <optional>
+#include <utility>
+
+#include "core/chunking/chunker.h"
+#include "core/chunking/sha256.h"
+#include "core/framing/data_frame.h"
+
+namespace dray {
+namespace {
+
+// Chunks verified in one go: enough to hash three at a time, few enough to leave the connection's
+// memory to the receiver.
+constexpr size_t kGroup = 12;
+constexpr size_t kGroupBytes = 1 << 20;
+
+}  // namespace
+
+class Download::Inbox : public RequestHandler {
+ public:
+  absl::Status OnFrame(FrameType type, Bytes payload) override {
+    absl::MutexLock lock(&mu_);
+    if (type == FrameType::kGetItems && !items_) {
+      items_.emplace();
+      return ParseControl(type, payload, &*items_);
+    }
+    if (type == FrameType::kGetEnd && items_) {
+      ended_ = true;
+      return absl::OkStatus();
+    }
+    return absl::InternalError(
+        absl::StrCat("the server broke the protocol: ", FrameTypeName(type), " in a download"));
+  }
+  absl::Status OnData(ReceivedData data) override {
+    absl::MutexLock lock(&mu_);
+    if (!given_up_) frames_.push_back(std::move(data));
+    return absl::OkStatus();
+  }
+  void OnFailure(const absl::Status& status) override {
+    absl::MutexLock lock(&mu_);
+    failure_ = status;
+  }
+
+  absl::StatusOr<wire::v1::GetItems> WaitItems() {
+    absl::MutexLock lock(&mu_);
+    mu_.Await(absl::Condition(
+        +[](Inbox* self) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+          return self->items_.has_value() || !self->failure_.ok();
+        },
+        this));
+    if (!items_) return failure_;
+    return *items_;
+  }
+  // Waits for at least one frame, or the end.
+  absl::StatusOr<std::vector<ReceivedData>> WaitFrames() {
+    absl::MutexLock lock(&mu_);
+    mu_.Await(absl::Condition(
+        +[](Inbox* self) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+          return !self->frames_.empty() || self->ended_ || !self->failure_.ok();
+        },
+        this));
+    if (frames_.empty() && !ended_) return failure_;
+    std::vector<ReceivedData> group;
+    size_t bytes = 0;
+    while (!frames_.empty() && group.size() < kGroup && bytes < kGroupBytes) {
+      bytes += frames_.front().frame.size();
+      group.push_back(std::move(frames_.front()));
+      frames_.pop_front();
+    }
+    return group;
+  }
+  void GiveUp() {
+    absl::MutexLock lock(&mu_);
+    given_up_ = true;
+    frames_.clear();
+  }
+
+ private:
+  absl::Mutex mu_;
+  bool given_up_ ABSL_GUARDED_BY(mu_) = false;
+  std::optional<wire::v1::GetItems> items_ ABSL_GUARDED_BY(mu_);
+  std::deque<ReceivedData> frames_ ABSL_GUARDED_BY(mu_);
+  bool ended_ ABSL_GUARDED_BY(mu_) = false;
+  absl::Status failure_ ABSL_GUARDED_BY(mu_);
+};
+
+Download::Download(std::shared_ptr<Connection> connection, int items)
+    : connection_(std::move(connection)), items_(items), inbox_(std::make_shared<Inbox>()) {}
+
+absl::StatusOr<std::unique_ptr<Download>> Download::Start(std::shared_ptr<Connection> connection,
+                                                          const wire::v1::Get& get) {
+  std::unique_ptr<Download> download(new Download(std::move(connection), get.items_size()));
+  DRAY_ASSIGN_OR_RETURN(download->request_, download->connection_->Start(download->inbox_));
+  std::string frame;
+  AppendControlFrame(FrameType::kGet, download->request_, get, &frame);
+  DRAY_RETURN_IF_ERROR(download->connection_->Send(frame));
+  return download;
+}
+
+Download::~Download() {
+  inbox_->GiveUp();
+  connection_->Finish(request_);
+}
+
+absl::StatusOr<wire::v1::GetItems> Download::ReceiveItems() {
+  const Connection::Owed owed(connection_.get());
+  DRAY_ASSIGN_OR_RETURN(wire::v1::GetItems items, inbox_->WaitItems());
+  if (items.items_size() != items_) {
+    return absl::InternalError("the server broke the protocol: not one answer for each file");
+  }
+  return items;
+}
+
+absl::StatusOr<absl::Span<const Download::VerifiedChunk>> Download::ReceiveChunks() {
+  chunks_.clear();
+  frames_.clear();
+  {
+    const Connection::Owed owed(connection_.get());
+    DRAY_ASSIGN_OR_RETURN(frames_, inbox_->WaitFrames());
+  }
+  DRAY_RETURN_IF_ERROR(Verify(frames_));
+  return absl::MakeConstSpan(chunks_);
+}
+
+absl::Status Download::Verify(const std::vector<ReceivedData>& frames) {
+  std::vector<Bytes> messages;
+  for (size_t i = 0; i < frames.size(); ++i) {
+    DRAY_ASSIGN_OR_RETURN(const DataFrame frame, ParseDataFrame(frames[i].frame));
+    MutableBytes scratch;
+    if (frame.zstd) {
+      if (scratch_.size() <= i) scratch_.resize(i + 1);
+      if (scratch_[i] == nullptr) scratch_[i].reset(new uint8_t[kMaxChunkBytes]);
+      scratch = {scratch_[i].get(), kMaxChunkBytes};
+    }
+    DRAY_ASSIGN_OR_RETURN(const Bytes raw, RawChunk(frame, scratch));
+    chunks_.push_back({frame.id, raw});
+    messages.push_back(raw);
+  }
+  std::vector<ChunkId> ids(messages.size());
+  HashChunks(messages, absl::MakeSpan(ids));
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] != chunks_[i].id) {
+      return absl::DataLossError("the server sent a chunk whose contents are not what its id says");
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace dray

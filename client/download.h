@@ -1,0 +1,63 @@
+#ifndef DRAY_CLIENT_DOWNLOAD_H_
+#define DRAY_CLIENT_DOWNLOAD_H_
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "client/connection.h"
+#include "core/base/bytes.h"
+#include "core/base/ids.h"
+#include "core/base/status.h"
+#include "dray/wire/v1/wire.pb.h"
+
+namespace dray {
+
+// One Get under way. The connection's thread receives; whoever calls the methods verifies and
+// writes. Downloads of a connection are answered one after the other, so the oldest one has to be
+// emptied first. Not thread-safe. Keeps its connection alive.
+class Download {
+ public:
+  // A chunk whose bytes are what its id says.
+  struct VerifiedChunk {
+    ChunkId id;
+    Bytes raw;  // valid until the next call
+  };
+
+  static absl::StatusOr<std::unique_ptr<Download>> Start(std::shared_ptr<Connection> connection,
+                                                         const wire::v1::Get& get);
+  ~Download();
+  Download(const Download&) = delete;
+  Download& operator=(const Download&) = delete;
+
+  // What the server says about each item; their number is that of the items asked for.
+  absl::StatusOr<wire::v1::GetItems> ReceiveItems();
+  // The next chunks, several at a time; none after the last one. DATA_LOSS for one that is not what
+  // its id or checksum says.
+  absl::StatusOr<absl::Span<const VerifiedChunk>> ReceiveChunks();
+
+  // Whether a failure was this request's, not the connection's.
+  bool connection_lives() const { return connection_->status().ok(); }
+
+ private:
+  class Inbox;
+  Download(std::shared_ptr<Connection> connection, int items);
+  absl::Status Verify(const std::vector<ReceivedData>& frames);
+
+  const std::shared_ptr<Connection> connection_;
+  const int items_;
+  std::shared_ptr<Inbox> inbox_;
+  uint16_t request_ = 0;
+  // Of the chunks returned last.
+  std::vector<ReceivedData> frames_;
+  std::vector<std::unique_ptr<uint8_t[]>> scratch_;  // for chunks that were compressed
+  std::vector<VerifiedChunk> chunks_;
+};
+
+}  // namespace dray
+
+#endif  // DRAY_CLIENT_DOWNLOAD_H_

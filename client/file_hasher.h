@@ -1,0 +1,40 @@
+#ifndef DRAY_CLIENT_FILE_HASHER_H_
+#define DRAY_CLIENT_FILE_HASHER_H_
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "core/base/bytes.h"
+#include "core/base/ids.h"
+#include "core/base/status.h"
+
+namespace dray {
+
+// A chunk of a local file.
+struct HashedChunk {
+  ChunkId id;
+  uint64_t offset_bytes = 0;
+  Bytes data;  // valid during the call that it is handed to
+
+  uint32_t length_bytes() const { return static_cast<uint32_t>(data.size()); }
+};
+
+// Reads a file from its start to its end, cuts it and hashes the chunks, and hands them on in
+// order, group by group. Stops at the first error of `on_chunks`. Returns how many bytes the file
+// had. Memory: a few MiB.
+absl::StatusOr<uint64_t> HashFile(
+    int fd, const std::function<absl::Status(absl::Span<const HashedChunk>)>& on_chunks);
+
+// The same for contents in memory. Views point into `contents`.
+std::vector<HashedChunk> CutContents(Bytes contents);
+// Fills in the ids of all chunks, wherever they are from.
+void HashAll(absl::Span<HashedChunk> chunks);
+
+// The root of a file that lies on disk.
+absl::StatusOr<Root> RootOfFile(int fd);
+
+}  // namespace dray
+
+#endif  // DRAY_CLIENT_FILE_HASHER_H_

@@ -1,0 +1,362 @@
+#include "client/get.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "client/beneath_folder.h"
+#include "client/file_hasher.h"
+#include "client/group_get.h"
+#include "client/large_get.h"
+#include "client/names.h"
+#include "client/work_queue.h"
+#include "core/base/path.h"
+#include "core/framing/frame.h"
+
+namespace dray {
+namespace {
+
+constexpr size_t kQueuedGroups = 16;
+// Contents of the small files asked for in one request.
+constexpr uint64_t kGroupBytes = 8 << 20;
+
+// Small files to be asked for together, or one large file.
+struct Group {
+  std::vector<RemoteFile> files;
+  bool large = false;
+};
+
+// One thread's part of a get: takes groups and receives their files over its connection.
+class GetWorker {
+ public:
+  GetWorker(const Operation& operation, const GetOptions& options, WorkQueue<Group>* queue)
+      : operation_(operation),
+        options_(options),
+        queue_(queue),
+        channel_(operation.channels->Borrow()),
+        small_(operation_, channel_.get(), options_) {}
+
+  absl::Status Run() {
+    const absl::Status status = TakeGroups();
+    if (!status.ok()) channel_->Drop();  // what still comes on it belongs to nobody
+    return status;
+  }
+
+ private:
+  absl::Status TakeGroups() {
+    while (true) {
+      auto group = queue_->TryPop();
+      if (!group) {
+        DRAY_RETURN_IF_ERROR(small_.Drain());  // nothing better to do
+        group = queue_->Pop();
+      }
+      if (!group) return absl::OkStatus();
+      DRAY_RETURN_IF_ERROR(operation_.cancellation->Check());
+      if (group->large) {
+        DRAY_RETURN_IF_ERROR(small_.Drain());
+        DRAY_RETURN_IF_ERROR(GetLarge(operation_, channel_.get(), group->files[0], options_));
+        continue;
+      }
+      std::vector<RemoteFile> wanted;
+      for (RemoteFile& file : group->files) {
+        if (!IsThere(file)) wanted.push_back(std::move(file));
+      }
+      if (!wanted.empty()) DRAY_RETURN_IF_ERROR(small_.Submit(std::move(wanted)));
+    }
+  }
+  // Whether the target holds the very same contents; then nothing moves.
+  bool IsThere(const RemoteFile& file);
+
+  const Operation operation_;
+  const GetOptions& options_;
+  WorkQueue<Group>* const queue_;
+  ChannelPool::Borrowed channel_;
+  GroupGet small_;
+};
+
+bool GetWorker::IsThere(const RemoteFile& file) {
+  const auto fd = OpenExisting(file);
+  if (!fd.ok()) return false;
+  struct stat status;
+  if (::fstat(fd->get(), &status) != 0) return false;
+  if (static_cast<uint64_t>(status.st_size) != file.size_bytes()) return false;
+  const auto root = RootOfFile(fd->get());
+  if (!root.ok() || *root != file.root) return false;
+  const absl::Status set = SetMetadata(fd->get(), file.version.metadata(), options_);
+  operation_.tracker->AddDone(static_cast<int64_t>(file.size_bytes()));
+  ReportFile(operation_.tracker, file,
+             set.ok() ? FileReport::Outcome::kUnchanged : FileReport::Outcome::kFailed,
+             WithContext(set, EscapeName(file.local)));
+  return true;
+}
+
+// One job of a get: finds out what is to be got, makes folders and hands files to the workers; what
+// has to wait until they are there is kept.
+class JobRunner {
+ public:
+  JobRunner(const Operation& operation, const GetOptions& options, WorkQueue<Group>* queue,
+            const GetJob& job)
+      : operation_(operation), options_(options), queue_(queue), job_(job) {}
+
+  // An error ends the operation; what concerns this job alone is reported.
+  absl::Status Start(Channel* channel);
+  // Hands on the last files.
+  void Flush();
+  // Links, then folders: when all files are there.
+  void Finish();
+
+ private:
+  // An entry beneath base_.
+  struct Entry {
+    std::string name;
+    wire::v1::Version version;
+  };
+
+  absl::Status StartFolder(Channel* channel, const wire::v1::Version& top);
+  absl::Status Take(const wire::v1::Version& version);
+  // The name beneath the target, or why there is none.
+  absl::StatusOr<std::string> NameOf(const wire::v1::Version& version) const;
+  absl::Status TakeFile(const std::string& name, const wire::v1::Version& version);
+  void TakeFolder(const std::string& name, const wire::v1::Version& version);
+  void MakeLink(const Entry& entry);
+  void SetFolder(const Entry& entry);
+  std::string Local(const std::string& name) const;
+  void Report(const std::string& name, const wire::v1::Version& version,
+              FileReport::Outcome outcome, const absl::Status& status = absl::OkStatus());
+
+  const Operation& operation_;
+  const GetOptions& options_;
+  WorkQueue<Group>* const queue_;
+  const GetJob& job_;
+  std::shared_ptr<const BeneathFolder> base_;
+  bool folder_ = false;  // base_ is the target itself, not what holds it
+  Group group_;
+  uint64_t group_bytes_ = 0;
+  std::vector<Entry> links_;
+  std::vector<Entry> folders_;
+};
+
+std::string JobRunner::Local(const std::string& name) const {
+  if (!folder_ || name.empty()) return job_.local;
+  return job_.local.back() == '/' ? job_.local + name : absl::StrCat(job_.local, "/", name);
+}
+
+void JobRunner::Report(const std::string& name, const wire::v1::Version& version,
+                       FileReport::Outcome outcome, const absl::Status& status) {
+  operation_.tracker->Report({.outcome = outcome,
+                              .kind = version.metadata().kind(),
+                              .local = Local(name),
+                              .remote = version.path(),
+                              .size_bytes = version.metadata().size(),
+                              .version = version.number(),
+                              .status = status});
+}
+
+absl::Status JobRunner::Start(Channel* channel) {
+  wire::v1::Stat question;
+  question.mutable_version()->set_path(job_.remote);
+  question.mutable_version()->set_number(job_.number);
+  wire::v1::Changed answer;
+  absl::Status status =
+      Ask(operation_, channel, FrameType::kStat, question, FrameType::kChanged, &answer);
+  wire::v1::Version version = answer.version();
+  version.set_path(job_.remote);
+  if (absl::IsUnavailable(status)) return status;
+  if (status.ok() && version.metadata().kind() == wire::v1::DELETED) {
+    status = absl::NotFoundError(absl::StrCat(EscapeName(job_.remote), " was deleted"));
+  }
+  if (status.ok() && version.metadata().kind() == wire::v1::FOLDER) {
+    if (job_.number == 0) return StartFolder(channel, version);
+    status = absl::InvalidArgumentError("a folder is got as it is now: leave the version away");
+  }
+  const auto [parent, name] = SplitLast(job_.local);
+  if (status.ok()) {
+    const bool relative = job_.local.find('/') == std::string::npos;
+    auto base = BeneathFolder::Open(relative ? "." : parent.empty() ? "/" : parent);
+    status = base.status();
+    if (status.ok()) base_ = std::make_shared<const BeneathFolder>(*std::move(base));
+  }
+  if (status.ok() && version.metadata().kind() == wire::v1::SYMLINK) {
+    links_.push_back({name, version});
+    return absl::OkStatus();
+  }
+  if (status.ok()) return TakeFile(name, version);
+  Report("", version, FileReport::Outcome::kFailed, status);
+  return operation_.cancellation->Check();
+}
+
+absl::Status JobRunner::StartFolder(Channel* channel, const wire::v1::Version& top) {
+  folder_ = true;
+  if (::mkdir(job_.local.c_str(), 0700) != 0 && errno != EEXIST) {
+    Report("", top, FileReport::Outcome::kFailed,
+           ErrnoStatus(errno, absl::StrCat("cannot make ", EscapeName(job_.local))));
+    return absl::OkStatus();
+  }
+  auto base = BeneathFolder::Open(job_.local);
+  if (!base.ok()) {
+    Report("", top, FileReport::Outcome::kFailed, base.status());
+    return absl::OkStatus();
+  }
+  base_ = std::make_shared<const BeneathFolder>(*std::move(base));
+  if (!job_.remote.empty()) folders_.push_back({"", top});
+  wire::v1::List question;
+  question.set_path(job_.remote);
+  question.set_recursive(true);
+  const absl::Status listed =
+      ListVersions(operation_, channel, question,
+                   [&](const wire::v1::Version& version) { return Take(version); });
+  if (listed.ok() || absl::IsUnavailable(listed) || absl::IsCancelled(listed)) return listed;
+  channel->Drop();
+  Report("", top, FileReport::Outcome::kFailed, listed);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> JobRunner::NameOf(const wire::v1::Version& version) const {
+  const std::string& path = version.path();
+  const auto names = SplitRemotePath(path);
+  const std::string prefix = job_.remote.empty() ? "" : absl::StrCat(job_.remote, "/");
+  if (!names.ok() || path.size() <= prefix.size() || path.compare(0, prefix.size(), prefix) != 0) {
+    return absl::DataLossError(absl::StrCat("the server lists \"", EscapeName(path),
+                                            "\", which is not beneath \"", EscapeName(job_.remote),
+                                            "\""));
+  }
+  return path.substr(prefix.size());
+}
+
+absl::Status JobRunner::Take(const wire::v1::Version& version) {
+  DRAY_RETURN_IF_ERROR(operation_.cancellation->Check());
+  if (version.path() == job_.remote) return absl::OkStatus();  // the folder itself
+  DRAY_ASSIGN_OR_RETURN(const std::string name, NameOf(version));
+  switch (version.metadata().kind()) {
+    case wire::v1::FOLDER:
+      TakeFolder(name, version);
+      return absl::OkStatus();
+    case wire::v1::FILE:
+      return TakeFile(name, version);
+    case wire::v1::SYMLINK:
+      links_.push_back({name, version});
+      return absl::OkStatus();
+    default:
+      return absl::OkStatus();  // deleted
+  }
+}
+
+void JobRunner::TakeFolder(const std::string& name, const wire::v1::Version& version) {
+  if (absl::Status made = base_->MakeFolder(name); !made.ok()) {
+    Report(name, version, FileReport::Outcome::kFailed, made);
+    return;
+  }
+  folders_.push_back({name, version});
+}
+
+absl::Status JobRunner::TakeFile(const std::string& name, const wire::v1::Version& version) {
+  RemoteFile file = {.version = version, .base = base_, .name = name, .local = Local(name)};
+  if (absl::Status checked = CheckVersion(&file); !checked.ok()) {
+    Report(name, version, FileReport::Outcome::kFailed, checked);
+    return absl::OkStatus();
+  }
+  const uint64_t size = file.size_bytes();
+  operation_.tracker->AddTotal(1, size);
+  if (size > kResumeBytes) {
+    Group alone = {.large = true};
+    alone.files.push_back(std::move(file));
+    if (!queue_->Push(std::move(alone))) return absl::CancelledError("interrupted");
+    return absl::OkStatus();
+  }
+  if (group_.files.size() >= kMaxBatchItems || group_bytes_ + size > kGroupBytes) Flush();
+  group_.files.push_back(std::move(file));
+  group_bytes_ += size;
+  return absl::OkStatus();
+}
+
+void JobRunner::Flush() {
+  if (!group_.files.empty()) queue_->Push(std::exchange(group_, {}));
+  group_bytes_ = 0;
+}
+
+void JobRunner::Finish() {
+  for (const Entry& link : links_) MakeLink(link);
+  // A folder comes before what is in it: backwards, the deepest come first.
+  for (auto folder = folders_.rbegin(); folder != folders_.rend(); ++folder) SetFolder(*folder);
+}
+
+void JobRunner::MakeLink(const Entry& entry) {
+  const std::string& target = entry.version.metadata().symlink_target();
+  if (target.empty() || target.find('\0') != std::string::npos) {
+    Report(entry.name, entry.version, FileReport::Outcome::kFailed,
+           absl::DataLossError("the server names a link that leads nowhere"));
+    return;
+  }
+  const auto changed = base_->MakeLink(entry.name, target);
+  if (!changed.ok()) {
+    Report(entry.name, entry.version, FileReport::Outcome::kFailed, changed.status());
+    return;
+  }
+  const absl::Status set = base_->SetLinkTime(entry.name, entry.version.metadata().mtime_ns());
+  Report(entry.name, entry.version,
+         !set.ok()  ? FileReport::Outcome::kFailed
+         : *changed ? FileReport::Outcome::kDone
+                    : FileReport::Outcome::kUnchanged,
+         set);
+}
+
+void JobRunner::SetFolder(const Entry& entry) {
+  const auto fd = base_->Open(entry.name, O_RDONLY | O_DIRECTORY);
+  absl::Status status = fd.status();
+  if (status.ok()) {
+    status = WithContext(SetMetadata(fd->get(), entry.version.metadata(), options_),
+                         EscapeName(Local(entry.name)));
+  }
+  Report(entry.name, entry.version,
+         status.ok() ? FileReport::Outcome::kDone : FileReport::Outcome::kFailed, status);
+}
+
+int WorkerCount(const Operation& operation) {
+  if (operation.options->connections > 0) return operation.options->connections;
+  return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1u, 4u));
+}
+
+}  // namespace
+
+absl::Status GetAll(const Operation& operation, absl::Span<const GetJob> jobs,
+                    const GetOptions& options) {
+  WorkQueue<Group> queue(kQueuedGroups);
+  const uint64_t hook = operation.cancellation->AddHook([&queue] { queue.Abort(); });
+  std::vector<absl::Status> ends(static_cast<size_t>(WorkerCount(operation)));
+  std::vector<std::thread> workers;
+  for (absl::Status& end : ends) {
+    workers.emplace_back([&] {
+      GetWorker worker(operation, options, &queue);
+      end = worker.Run();
+      if (!end.ok()) queue.Abort();
+    });
+  }
+  std::vector<std::unique_ptr<JobRunner>> runners;
+  absl::Status status;
+  {
+    const ChannelPool::Borrowed channel = operation.channels->Borrow();
+    for (const GetJob& job : jobs) {
+      runners.push_back(std::make_unique<JobRunner>(operation, options, &queue, job));
+      status = runners.back()->Start(channel.get());
+      if (!status.ok()) break;
+      runners.back()->Flush();
+    }
+  }
+  operation.tracker->TotalsAreFinal();
+  queue.Close();
+  for (std::thread& worker : workers) worker.join();
+  operation.cancellation->RemoveHook(hook);
+  DRAY_RETURN_IF_ERROR(operation.cancellation->Check());
+  for (const auto& runner : runners) runner->Finish();
+  for (const absl::Status& end : ends) DRAY_RETURN_IF_ERROR(end);
+  return status;
+}
+
+}  // namespace dray

@@ -1,0 +1,41 @@
+#ifndef DRAY_CLIENT_JOBS_H_
+#define DRAY_CLIENT_JOBS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "dray/wire/v1/version.pb.h"
+
+namespace dray {
+
+// `local` is put as `remote`, which is relative to the server's top ("" is the top: what a folder
+// holds goes there).
+struct PutJob {
+  std::string local;
+  std::string remote;
+};
+
+struct PutOptions {
+  // What the versions replaced have to be; for every file of the operation.
+  std::optional<wire::v1::Precondition> replaces;
+};
+
+// `remote`, in version `number` (0: the newest; else it has to be a file or link), is got as
+// `local`.
+struct GetJob {
+  std::string remote;
+  uint64_t number = 0;
+  std::string local;
+};
+
+struct GetOptions {
+  // Setuid, setgid and sticky bits are kept instead of dropped.
+  bool keep_special_modes = false;
+  // Each file is synced before it takes its name.
+  bool sync = false;
+};
+
+}  // namespace dray
+
+#endif  // DRAY_CLIENT_JOBS_H_

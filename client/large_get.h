@@ -1,0 +1,20 @@
+#ifndef DRAY_CLIENT_LARGE_GET_H_
+#define DRAY_CLIENT_LARGE_GET_H_
+
+#include "client/channel.h"
+#include "client/incoming_file.h"
+#include "client/jobs.h"
+#include "core/base/status.h"
+
+namespace dray {
+
+// Gets one file of any size: what is there already, at its target or left by an interrupted get, is
+// hashed and only what it lacks is asked for. Reports the file to the tracker; an error returned
+// means that the server cannot be reached, or that the operation was cancelled. REQUIRES:
+// CheckVersion was OK.
+absl::Status GetLarge(const Operation& operation, Channel* channel, const RemoteFile& file,
+                      const GetOptions& options);
+
+}  // namespace dray
+
+#endif  // DRAY_CLIENT_LARGE_GET_H_

@@ -1,0 +1,93 @@
+#include "client/names.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+
+#include "client/call.h"
+
+namespace dray {
+namespace {
+
+// Answers of type Versions, until the one that says that it is the last.
+absl::Status ReceiveVersions(Channel* channel, FrameType type,
+                             const google::protobuf::MessageLite& question,
+                             const OnVersion& on_version) {
+  DRAY_ASSIGN_OR_RETURN(const auto connection, channel->Connect());
+  DRAY_ASSIGN_OR_RETURN(const auto call,
+                        Call::Start(connection, type, question, FrameType::kVersions));
+  while (true) {
+    wire::v1::Versions answer;
+    DRAY_RETURN_IF_ERROR(call->Receive(&answer));
+    for (const wire::v1::Version& version : answer.versions()) {
+      DRAY_RETURN_IF_ERROR(on_version(version));
+    }
+    if (answer.last()) return absl::OkStatus();
+  }
+}
+
+}  // namespace
+
+absl::Status Ask(const Operation& operation, Channel* channel, FrameType type,
+                 const google::protobuf::MessageLite& question, FrameType answer_type,
+                 google::protobuf::MessageLite* answer) {
+  return operation.MakeRetrier().Run([&]() -> absl::Status {
+    DRAY_ASSIGN_OR_RETURN(const auto connection, channel->Connect());
+    DRAY_ASSIGN_OR_RETURN(const auto call, Call::Start(connection, type, question, answer_type));
+    return call->Receive(answer);
+  });
+}
+
+absl::Status ListVersions(const Operation& operation, Channel* channel, const wire::v1::List& list,
+                          const OnVersion& on_version) {
+  Retrier retrier = operation.MakeRetrier();
+  std::optional<std::string> last;
+  absl::Status refused;  // by on_version: never tried again
+  while (true) {
+    const auto tell = [&](const wire::v1::Version& version) -> absl::Status {
+      if (last && !ListedBefore(*last, version.path())) return absl::OkStatus();
+      refused = on_version(version);
+      DRAY_RETURN_IF_ERROR(refused);
+      last = version.path();
+      retrier.Reset();
+      return absl::OkStatus();
+    };
+    const absl::Status status = ReceiveVersions(channel, FrameType::kList, list, tell);
+    if (status.ok() || !refused.ok()) return status;
+    DRAY_RETURN_IF_ERROR(retrier.AfterFailure(status));
+  }
+}
+
+absl::Status ListHistory(const Operation& operation, Channel* channel, const std::string& path,
+                         const OnVersion& on_version) {
+  wire::v1::History question;
+  question.set_path(path);
+  std::optional<uint64_t> last;
+  absl::Status refused;
+  Retrier retrier = operation.MakeRetrier();
+  while (true) {
+    uint64_t skip = last.has_value() ? *last : 0;
+    bool skipping = last.has_value();
+    const auto tell = [&](const wire::v1::Version& version) -> absl::Status {
+      if (skipping) {
+        skipping = version.number() != skip;
+        return absl::OkStatus();
+      }
+      refused = on_version(version);
+      last = version.number();
+      return refused;
+    };
+    const absl::Status status = ReceiveVersions(channel, FrameType::kHistory, question, tell);
+    if (status.ok() || !refused.ok()) return status;
+    DRAY_RETURN_IF_ERROR(retrier.AfterFailure(status));
+  }
+}
+
+bool ListedBefore(const std::string& a, const std::string& b) {
+  // '/' ends a name, so it comes before every byte of one.
+  const auto rank = [](char c) { return c == '/' ? 0 : static_cast<uint8_t>(c) + 1; };
+  return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(),
+                                      [&](char x, char y) { return rank(x) < rank(y); });
+}
+
+}  // namespace dray

@@ -1,0 +1,36 @@
+#ifndef DRAY_CLIENT_NAMES_H_
+#define DRAY_CLIENT_NAMES_H_
+
+#include <google/protobuf/message_lite.h>
+
+#include <functional>
+#include <string>
+
+#include "client/channel.h"
+#include "core/base/status.h"
+#include "core/framing/frame.h"
+#include "dray/wire/v1/wire.pb.h"
+
+namespace dray {
+
+// One question and its answer, tried again as the options say.
+absl::Status Ask(const Operation& operation, Channel* channel, FrameType type,
+                 const google::protobuf::MessageLite& question, FrameType answer_type,
+                 google::protobuf::MessageLite* answer);
+
+using OnVersion = std::function<absl::Status(const wire::v1::Version&)>;
+
+// List, depth first; an error of `on_version` ends it. When the connection is lost on the way, it
+// goes on after the last path told.
+absl::Status ListVersions(const Operation& operation, Channel* channel, const wire::v1::List& list,
+                          const OnVersion& on_version);
+
+absl::Status ListHistory(const Operation& operation, Channel* channel, const std::string& path,
+                         const OnVersion& on_version);
+
+// Depth first, names in byte order: whether `a` comes before `b` in a listing.
+bool ListedBefore(const std::string& a, const std::string& b);
+
+}  // namespace dray
+
+#endif  // DRAY_CLIENT_NAMES_H_

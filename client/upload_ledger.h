@@ -1,0 +1,78 @@
+#ifndef DRAY_CLIENT_UPLOAD_LEDGER_H_
+#define DRAY_CLIENT_UPLOAD_LEDGER_H_
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+
+#include "core/base/ids.h"
+#include "core/base/status.h"
+#include "core/chunking/tree_builder.h"
+#include "dray/wire/v1/wire.pb.h"
+
+namespace dray {
+
+// What an upload has offered, what the server answered, and what is to be sent because of it
+// (docs/format/wire.md, "Upload"). No sockets, no file contents. Memory: what is offered and not
+// answered, and a few bytes for each chunk wanted. Not thread-safe.
+class UploadLedger {
+ public:
+  struct WantedChunk {
+    ChunkId id;
+    uint64_t offset_bytes = 0;  // in the file
+    uint32_t length_bytes = 0;
+  };
+
+  // A finished node, children before parents. `offset_bytes` is where a leaf's first chunk lies in
+  // the file.
+  void Offer(TreeBuilder::FinishedNode node, uint64_t offset_bytes);
+
+  // The server's answers; INTERNAL when they break the protocol. Return how many bytes of the file
+  // turned out to need no sending.
+  absl::StatusOr<uint64_t> OnKnown(const wire::v1::PutKnown& known);
+  absl::StatusOr<uint64_t> OnWanted(const wire::v1::PutWanted& wanted);
+
+  // What is to be sent next, in the order in which each kind has to go.
+  bool has_offers() const { return !unsent_offers_.empty(); }
+  std::string TakeOffers();  // up to some hundred ids
+  std::optional<wire::v1::PutNode> TakeNode();
+  const WantedChunk* NextChunk() const { return wanted_.empty() ? nullptr : &wanted_.front(); }
+  void PopChunk();
+
+  // Bytes of the file in leaves that the server has not dealt with.
+  uint64_t unanswered_bytes() const { return unanswered_bytes_; }
+  // Bytes of wanted chunks not taken yet.
+  uint64_t wanted_bytes() const { return wanted_bytes_; }
+  // The server owes an answer about a node.
+  bool awaits_answer() const { return !offered_.empty() || !awaiting_wanted_.empty(); }
+  bool has_nodes() const { return !unknown_.empty(); }
+  // Nothing is left to send or to hear about.
+  bool settled() const {
+    return !awaits_answer() && !has_offers() && !has_nodes() && wanted_.empty();
+  }
+
+ private:
+  struct Pending {
+    uint64_t ordinal = 0;
+    int level = 0;
+    uint64_t offset_bytes = 0;
+    uint64_t length_bytes = 0;  // of file in a leaf; 0 above
+    std::string encoding;
+  };
+
+  uint64_t WantChunks(const Pending& leaf, const wire::v1::PutWanted& wanted);
+
+  uint64_t next_ordinal_ = 0;
+  std::string unsent_offers_;            // ids, 32 bytes each
+  std::deque<Pending> offered_;          // not answered by PutKnown
+  std::deque<Pending> unknown_;          // to be sent as PutNode
+  std::deque<Pending> awaiting_wanted_;  // leaves sent as PutNode
+  std::deque<WantedChunk> wanted_;
+  uint64_t unanswered_bytes_ = 0;
+  uint64_t wanted_bytes_ = 0;
+};
+
+}  // namespace dray
+
+#endif  // DRAY_CLIENT_UPLOAD_LEDGER_H_

@@ -1,0 +1,42 @@
+#include "client/wire_error.h"
+
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/cord.h"
+#include "absl/strings/numbers.h"
+
+namespace dray {
+namespace {
+
+// Holds the milliseconds to wait; its presence says that the server invites a retry.
+constexpr char kRetryPayload[] = "dray/retry-after-ms";
+
+}  // namespace
+
+absl::Status StatusFromWire(const wire::v1::Error& error) {
+  // An error is never OK, whatever number a peer sends.
+  const bool canonical = error.code() > 0 && error.code() <= 16;
+  const auto code =
+      canonical ? static_cast<absl::StatusCode>(error.code()) : absl::StatusCode::kUnknown;
+  absl::Status status(code,
+                      error.message().empty() ? "the server gave no reason" : error.message());
+  if (error.retry()) {
+    status.SetPayload(kRetryPayload, absl::Cord(absl::StrCat(error.retry_after_ms())));
+  }
+  return status;
+}
+
+bool MayRetry(const absl::Status& status) {
+  if (status.code() == absl::StatusCode::kResourceExhausted) return RetryAfter(status).has_value();
+  return IsRetryable(status);
+}
+
+std::optional<absl::Duration> RetryAfter(const absl::Status& status) {
+  const auto payload = status.GetPayload(kRetryPayload);
+  uint32_t milliseconds = 0;
+  if (!payload || !absl::SimpleAtoi(std::string(*payload), &milliseconds)) return std::nullopt;
+  return absl::Milliseconds(milliseconds);
+}
+
+}  // namespace dray
