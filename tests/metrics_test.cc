@@ -50,27 +50,26 @@ class MetricsTest : public ::testing::Test {
 
 TEST_F(MetricsTest, CountersFollowWhatMoved) {
   ASSERT_EQ(stack_.Dray({"put", stack_.Path("file"), ":/file"}).status, 0);
-  EXPECT_TRUE(EventuallyAtLeast(5e6, "dray_transfer_bytes_total", "received"))
+  EXPECT_TRUE(EventuallyAtLeast(5e6, "dray_bytes_received_total", "transfer"))
       << HttpGet(http_, "/metrics");
   ASSERT_EQ(stack_.Dray({"get", ":/file", stack_.Path("back")}).status, 0);
-  EXPECT_TRUE(EventuallyAtLeast(5e6, "dray_transfer_bytes_total", "sent"))
+  EXPECT_TRUE(EventuallyAtLeast(5e6, "dray_bytes_sent_total", "transfer"))
       << HttpGet(http_, "/metrics");
 }
 
 TEST_F(MetricsTest, SavedBytesAreCounted) {
   ASSERT_EQ(stack_.Dray({"put", stack_.Path("file"), ":/file"}).status, 0);
   ASSERT_EQ(stack_.Dray({"put", stack_.Path("file"), ":/copy"}).status, 0);
-  EXPECT_TRUE(EventuallyAtLeast(4.9e6, "dray_transfer_bytes_saved_total", ""))
-      << HttpGet(http_, "/metrics");
+  EXPECT_TRUE(EventuallyAtLeast(4.9e6, "dray_bytes_saved_total", "")) << HttpGet(http_, "/metrics");
 }
 
 TEST_F(MetricsTest, CountersOutliveARestartOfMonitor) {
   ASSERT_EQ(stack_.Dray({"put", stack_.Path("file"), ":/file"}).status, 0);
-  ASSERT_TRUE(EventuallyAtLeast(5e6, "dray_transfer_bytes_total", "received"));
+  ASSERT_TRUE(EventuallyAtLeast(5e6, "dray_bytes_received_total", "transfer"));
   stack_.monitor().Kill();
   stack_.monitor().Start();
   ASSERT_FALSE(HasFatalFailure());
-  EXPECT_TRUE(EventuallyAtLeast(5e6, "dray_transfer_bytes_total", "received"));
+  EXPECT_TRUE(EventuallyAtLeast(5e6, "dray_bytes_received_total", "transfer"));
 }
 
 TEST_F(MetricsTest, SnapshotIsJsonAndHealthIsTold) {

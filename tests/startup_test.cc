@@ -100,11 +100,11 @@ TEST_P(StartupTest, LogFolderThatCannotBeMadeIsNamed) {
   EXPECT_THAT(output_, HasSubstr("file/logs"));
 }
 
-TEST_F(StartupTest, TransferListensBeyondLoopbackOnlyWhenThatIsMeant) {
-  EXPECT_NE(Run("transfer", Flags("transfer", "--listen", "0.0.0.0:0")), 0);
-  EXPECT_THAT(output_, HasSubstr("--allow-anyone"));
-  EXPECT_NE(Run("transfer", Flags("transfer", "--listen", "[::]:0")), 0);
-  EXPECT_THAT(output_, HasSubstr("--allow-anyone"));
+TEST_P(StartupTest, ListensBeyondLoopbackOnlyWhenThatIsMeant) {
+  for (const std::string address : {"0.0.0.0:0", "[::]:0"}) {
+    EXPECT_NE(Run(GetParam(), Flags(GetParam(), "--listen", address)), 0) << address;
+    EXPECT_THAT(output_, AllOf(HasSubstr(address), HasSubstr("--allow-anyone")));
+  }
 }
 
 TEST_F(StartupTest, AStoreBelongsToOneTransfer) {
