@@ -68,7 +68,7 @@ TEST(LocalSegmentStore, AReturnedSegmentIsUsedByTheNextLease) {
   auto second = Lease(*store);
   EXPECT_EQ(AppendOne(*first, TestRecord(1, 1)).segment, SegmentId{1});
   EXPECT_EQ(AppendOne(*second, TestRecord(2, 1)).segment, SegmentId{2});
-  EXPECT_EQ(store->List()->size(), 2u);
+  EXPECT_EQ(ListAll(*store).size(), 2u);
 }
 
 TEST(LocalSegmentStore, ALeaseThatAppendsNothingMakesNoSegment) {
@@ -77,7 +77,7 @@ TEST(LocalSegmentStore, ALeaseThatAppendsNothingMakesNoSegment) {
   auto writer = Lease(*store);
   EXPECT_TRUE(writer->Sync().ok());
   writer.reset();
-  EXPECT_TRUE(store->List()->empty());
+  EXPECT_TRUE(ListAll(*store).empty());
 }
 
 TEST(LocalSegmentStore, RollsOverBeforeTheLimitAndSealsWithSync) {
@@ -93,9 +93,9 @@ TEST(LocalSegmentStore, RollsOverBeforeTheLimitAndSealsWithSync) {
     ASSERT_TRUE(appended.ok()) << appended.status();
     locations.insert(locations.end(), appended->begin(), appended->end());
   }
-  EXPECT_FALSE((*store->List())[0].sealed) << "before it is durable";
+  EXPECT_FALSE(ListAll(*store)[0].sealed) << "before it is durable";
   ASSERT_TRUE(writer->Sync().ok());
-  auto list = *store->List();
+  auto list = ListAll(*store);
   ASSERT_EQ(list.size(), 2u);
   EXPECT_TRUE(list[0].sealed);
   EXPECT_LE(list[0].size_bytes, kMaxSegmentBytes);
@@ -119,7 +119,7 @@ TEST(LocalSegmentStore, RefusesWhatIsNoRowOfRecords) {
     EXPECT_EQ(writer->Append(AsBytes(bad)).status().code(), absl::StatusCode::kInvalidArgument);
   }
   EXPECT_TRUE(writer->Append({})->empty());
-  EXPECT_TRUE(store->List()->empty());
+  EXPECT_TRUE(ListAll(*store).empty());
   EXPECT_EQ(AppendOne(*writer, record).offset_bytes, 16u);
 }
 
@@ -165,7 +165,7 @@ TEST(LocalSegmentStore, OtherFilesAreLeftAlone) {
     ASSERT_TRUE(ReplaceFile(folder.path() + "/" + name, "mine").ok());
   }
   auto store = OpenStore(folder.path());
-  EXPECT_TRUE(store->List()->empty());
+  EXPECT_TRUE(ListAll(*store).empty());
   EXPECT_EQ(*ReadWholeFile(folder.path() + "/1.seg", 100), "mine");
 }
 
@@ -187,9 +187,9 @@ TEST(LocalSegmentStore, IdsAreNeverUsedTwice) {
     auto store = OpenStore(folder.path());
     EXPECT_TRUE(store->Delete(SegmentId{2}).ok());
     EXPECT_TRUE(store->Delete(SegmentId{1}).ok());
-    EXPECT_TRUE(store->List()->empty());
+    EXPECT_TRUE(ListAll(*store).empty());
   }
-  EXPECT_TRUE(OpenStore(folder.path())->List()->empty());
+  EXPECT_TRUE(ListAll(*OpenStore(folder.path())).empty());
   EXPECT_EQ(StoreOneRecord(folder.path(), 3).segment, SegmentId{3});
 }
 

@@ -46,6 +46,12 @@ RecordLocation AppendOne(SegmentWriter& writer, const std::string& record) {
   return locations->front();
 }
 
+std::vector<SegmentInfo> ListAll(SegmentStore& store) {
+  auto list = store.List();
+  EXPECT_TRUE(list.ok()) << list.status();
+  return list.ok() ? *std::move(list) : std::vector<SegmentInfo>();
+}
+
 std::string ReadRecord(SegmentStore& store, const RecordLocation& location) {
   auto segment = store.Open(location.segment);
   if (!segment.ok()) return segment.status().ToString();

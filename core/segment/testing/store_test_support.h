@@ -31,6 +31,8 @@ std::unique_ptr<SegmentStore> OpenStore(const std::string& folder);
 std::unique_ptr<SegmentWriter> Lease(SegmentStore& store);
 RecordLocation AppendOne(SegmentWriter& writer, const std::string& record);
 
+std::vector<SegmentInfo> ListAll(SegmentStore& store);
+
 // The bytes at a location; an error text when they cannot be read.
 std::string ReadRecord(SegmentStore& store, const RecordLocation& location);
 
