@@ -110,6 +110,8 @@ absl::StatusOr<UniqueFd> Lock(const std::string& file) {
 }
 
 absl::StatusOr<std::unique_ptr<Database>> OpenWriter(const std::string& file) {
+  // Made here, so that nobody else may read it; SQLite gives the files beside it the same mode.
+  DRAY_RETURN_IF_ERROR(OpenFile(file, O_RDWR | O_CREAT, 0600).status());
   DRAY_ASSIGN_OR_RETURN(auto writer, Database::Open(file, Database::Mode::kReadWrite));
   if (absl::Status s = Migrate(*writer, NewestSchema()); !s.ok()) {
     return WithContext(s, EscapeName(file));
