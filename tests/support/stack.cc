@@ -92,8 +92,7 @@ std::unique_ptr<Stack::Running> Stack::StartDray(const std::vector<std::string>&
   process.command = {ProgramPath("dray")};
   process.command.insert(process.command.end(), arguments.begin(), arguments.end());
   process.command.insert(process.command.end(), {"--server", server()});
-  process.environment = {{"HOME", scratch_.Path("home")},
-                         {"XDG_CACHE_HOME", scratch_.Path("home/.cache")}};
+  process.environment = {{"HOME", scratch_.Path("home")}};
   for (const auto& [name, value] : options.environment) process.environment[name] = value;
   process.output_file = output + ".out";
   process.error_file = output + ".err";
