@@ -82,12 +82,14 @@ class SegmentStore {
   virtual absl::StatusOr<std::vector<SegmentInfo>> List() = 0;
 
   // Walks a segment's records in order, reading each one whole, with its checksum; what is no
-  // record goes to `on_damage`.
+  // record goes to `on_damage`. Ids are not checked. Bytes behind damage may be a record by
+  // accident or malice: check the chunk against its id before trusting it.
   virtual absl::Status Scan(SegmentId id,
                             const std::function<void(const ScannedRecord&)>& on_record,
                             const std::function<void(const DamagedRange&)>& on_damage) = 0;
 
   // Deletes a whole segment, durably. Those who have it open can still read it.
+  // FAILED_PRECONDITION while it is not sealed, NOT_FOUND when there is none.
   virtual absl::Status Delete(SegmentId id) = 0;
 };
 
