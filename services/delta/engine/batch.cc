@@ -131,7 +131,24 @@ absl::StatusOr<bool> Batch::HasChunk(CatalogView& view, const Entry& entry) cons
 
 absl::Status Batch::Apply(CatalogTransaction& transaction, int64_t now_ns) {
   for (const auto& [id, chunk] : chunks_) DRAY_RETURN_IF_ERROR(transaction.AddChunk(chunk));
+  // Check() has found what is wrong with items, so almost always all of them work: no need to be
+  // able to undo each by itself.
+  const absl::Status together =
+      transaction.Nested([&] { return ApplyTogether(transaction, now_ns); });
+  if (together.ok() || !IsAboutItem(together)) return together;
+  return ApplyOneByOne(transaction, now_ns);
+}
+
+absl::Status Batch::ApplyTogether(CatalogTransaction& transaction, int64_t now_ns) {
   NameWriter writer(transaction, now_ns, request_.author());
+  for (const Item& item : to_apply_) DRAY_RETURN_IF_ERROR(ApplyItem(writer, item));
+  versions_made_ = writer.versions_made();
+  return absl::OkStatus();
+}
+
+absl::Status Batch::ApplyOneByOne(CatalogTransaction& transaction, int64_t now_ns) {
+  NameWriter writer(transaction, now_ns, request_.author());
+  versions_made_ = 0;
   for (const Item& item : to_apply_) {
     const uint64_t made_before = writer.versions_made();
     const absl::Status status = transaction.Nested([&] { return ApplyItem(writer, item); });

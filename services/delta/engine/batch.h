@@ -42,6 +42,10 @@ class Batch {
   absl::Status CheckItem(CatalogView& view, Item item);
   absl::StatusOr<std::vector<uint32_t>> MissingChunks(CatalogView& view, const Item& item) const;
   absl::StatusOr<bool> HasChunk(CatalogView& view, const Entry& entry) const;
+  // All or nothing: the first error of an item ends it.
+  absl::Status ApplyTogether(CatalogTransaction& transaction, int64_t now_ns);
+  // Each item by itself.
+  absl::Status ApplyOneByOne(CatalogTransaction& transaction, int64_t now_ns);
   absl::Status ApplyItem(NameWriter& writer, const Item& item);
   void SetError(int index, const absl::Status& status);
   void SetCommitted(int index, const CommitResult& result);

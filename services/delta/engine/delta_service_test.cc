@@ -455,6 +455,24 @@ TEST_F(DeltaServiceTest, ABatchJudgesAPathNamedTwiceInOrder) {
   EXPECT_FALSE(response.answers(1).unchanged());
 }
 
+TEST_F(DeltaServiceTest, ABatchUndoesOnlyTheItemThatFailsInIt) {
+  v1::CommitBatchRequest request;
+  SetChunk(TestChunk(0), request.add_chunks());
+  // The third item can only fail once the first is there.
+  for (const char* path : {"a", "b/c", "a/deep/er", "b/d"}) {
+    *request.add_items() = BatchItem(path, MakeTestFile(0, 1));
+  }
+  const v1::CommitBatchResponse response = CommitBatch(request);
+  EXPECT_EQ(response.answers(0).version(), 1u);
+  EXPECT_EQ(response.answers(1).version(), 1u);
+  EXPECT_EQ(response.answers(2).code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_EQ(response.answers(2).version(), 0u);
+  EXPECT_EQ(response.answers(3).version(), 1u);
+  std::vector<std::string> paths;
+  ASSERT_TRUE(List("", true, &paths).ok());
+  EXPECT_THAT(paths, ElementsAre("a", "b", "b/c", "b/d"));
+}
+
 TEST_F(DeltaServiceTest, ABatchOfOneOperationIsOneOperation) {
   v1::CommitBatchRequest request;
   SetChunk(TestChunk(0), request.add_chunks());
