@@ -1,0 +1,141 @@
+#include "cli/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "core/base/version.h"
+#include "core/daemon/config_file.h"
+
+namespace dray {
+namespace {
+
+constexpr char kFooter[] =
+    R"(Names on a server: dray://host:port/path, or :/path on the default server.
+In them, \xHH stands for a byte that cannot be typed and \\ for a backslash.
+
+Examples:
+  dray put notes.txt :/notes.txt        a file under a name
+  dray put photos :/backup/             a folder into a folder (made if need be)
+  dray put photos :/backup/             again: only what changed moves
+  dray get :/backup/photos .            back again
+  dray ls -l :/backup/photos            what is there
+  dray log :/notes.txt                  its versions
+  dray get --version 1 :/notes.txt old  an old one
+  dray rm :/notes.txt                   gone, until: dray restore :/notes.txt
+
+Exit status: 0 done, 1 failed, 2 wrong usage, 3 some files failed, 130 interrupted.
+`dray VERB --help` tells more of each verb.)";
+
+void AddGlobalFlags(CLI::App* app, CommandLine* line) {
+  app->set_version_flag("--version,-V", std::string("dray ") + kVersion);
+  app->add_option("--server", line->server, "The front door, HOST:PORT")
+      ->envname("DRAY_SERVER")
+      ->capture_default_str();
+  app->add_flag("--json", line->json, "One JSON object for each file or operation");
+  app->add_flag("--quiet,-q", line->quiet, "Nothing but errors");
+  app->add_flag("--stats", line->stats, "In the end, what moved and what was saved");
+  app->add_option("--connections", line->connections,
+                  "Parallel connections; 0: as many as there are cores, 4 at most")
+      ->envname("DRAY_CONNECTIONS")
+      ->check(CLI::Range(0, 64));
+  app->add_option("--retries", line->retries, "Attempts after a failure that may pass")
+      ->envname("DRAY_RETRIES")
+      ->check(CLI::Range(0, 1000))
+      ->capture_default_str();
+  app->add_option("--log", line->log, "Folder for a log file, client_YYYYMMDD_HHMMSS.log")
+      ->envname("DRAY_LOG");
+  app->set_config("--config", "",
+                  "File of `name = value` lines; flags and environment are stronger")
+      ->envname("DRAY_CONFIG");
+  app->config_formatter(std::make_shared<ConfigFile>(app));
+}
+
+// A verb that takes at least `least` and at most `most` names (-1: any number).
+CLI::App* AddVerb(CLI::App* app, CommandLine* line, const char* name, const char* what, Verb verb,
+                  const char* names, int least, int most) {
+  CLI::App* command = app->add_subcommand(name, what);
+  command->fallthrough();
+  command->footer("");
+  command->callback([line, verb] { line->verb = verb; });
+  if (most != 0) {
+    CLI::Option* option = command->add_option("names", line->names, names)->option_text(" ");
+    option->expected(least, most < 0 ? CLI::detail::expected_max_vector_size : most);
+    if (least > 0) option->required();
+  }
+  return command;
+}
+
+void AddTransfers(CLI::App* app, CommandLine* line) {
+  CLI::App* put = AddVerb(app, line, "put", "Put files and folders on the server", Verb::kPut,
+                          "SOURCE... TARGET: local names, then a name on the server", 2, -1);
+  put->footer(
+      "As cp -r: a TARGET that is a folder, or ends with \"/\", takes the sources in.\n"
+      "Links are put as links. Sockets, pipes and devices are skipped.\n\n"
+      "Examples:\n  dray put a.txt :/a.txt\n  dray put photos music :/backup/\n"
+      "  dray put --if-version 3 a.txt :/a.txt   only if nobody put another meanwhile");
+  CLI::Option* absent =
+      put->add_flag("--if-absent", line->if_absent, "Fail where a file is there already");
+  put->add_option("--if-version", line->if_version, "Fail unless this is the newest version")
+      ->excludes(absent);
+
+  CLI::App* get =
+      AddVerb(app, line, "get", "Get files and folders from the server", Verb::kGet,
+              "SOURCE... TARGET: names on the server, then a local one (default .)", 1, -1);
+  get->footer(
+      "As cp -r: a TARGET that is a folder, or ends with \"/\", takes the sources in.\n"
+      "Files are replaced whole or left alone; what is there already is not moved again.\n\n"
+      "Examples:\n  dray get :/a.txt .\n  dray get :/backup/photos restored\n"
+      "  dray get --version 2 :/a.txt a.old");
+  get->add_option("--version", line->version, "This version instead of the newest (files)");
+  get->add_flag("--fsync", line->sync, "Sync each file to disk before it takes its name");
+  get->add_flag("--keep-special-modes", line->keep_special_modes,
+                "Keep setuid, setgid and sticky bits, which are dropped otherwise");
+}
+
+void AddNames(CLI::App* app, CommandLine* line) {
+  CLI::App* list = AddVerb(app, line, "ls", "List what is there", Verb::kList,
+                           "NAME...: names on the server (default :/)", 0, -1);
+  list->add_flag("-l,--long", line->long_format, "Mode, version, size and time as well");
+  list->add_flag("-r,-R,--recursive", line->recursive, "With everything beneath");
+  CLI::App* stat = AddVerb(app, line, "stat", "Tell all about one name", Verb::kStat,
+                           "NAME: a name on the server", 1, -1);
+  stat->add_option("--version", line->version, "Of this version instead of the newest");
+  CLI::App* remove = AddVerb(app, line, "rm", "Delete; can be undone with restore", Verb::kRemove,
+                             "NAME...: names on the server", 1, -1);
+  remove->add_flag("-r,--recursive", line->recursive, "Folders with all that is in them");
+  AddVerb(app, line, "mv", "Move or rename; never overwrites", Verb::kMove,
+          "FROM TO: names on the server", 2, 2)
+      ->footer("A TO that is a folder, or ends with \"/\", takes FROM in.");
+  AddVerb(app, line, "log", "Tell the versions of a file", Verb::kLog, "NAME: a name on the server",
+          1, 1);
+  CLI::App* restore =
+      AddVerb(app, line, "restore", "Bring back what was deleted, or an old version",
+              Verb::kRestore, "NAME: a name on the server", 1, 1);
+  restore->add_option("--version", line->version,
+                      "Make this version the newest; without it, undo the deletion");
+  AddVerb(app, line, "status", "How the server and the parts behind it are", Verb::kStatus, "", 0,
+          0);
+}
+
+}  // namespace
+
+std::variant<CommandLine, int> ParseCommandLine(int argc, const char* const* argv) {
+  CommandLine line;
+  CLI::App app(
+      "Moves files to and from a dray server; when the other side already has something "
+      "like them, only what is new.",
+      "dray");
+  AddGlobalFlags(&app, &line);
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  AddTransfers(&app, &line);
+  AddNames(&app, &line);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitDone : kExitUsage;
+  }
+  return line;
+}
+
+}  // namespace dray

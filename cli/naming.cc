@@ -1,0 +1,84 @@
+#include "cli/naming.h"
+
+#include <sys/stat.h>
+
+#include <utility>
+
+#include "core/base/file.h"
+#include "core/base/path.h"
+
+namespace dray {
+namespace {
+
+// The last name of a path; "" where it stands for what a folder holds: ".", "..", "/".
+std::string LastName(std::string path) {
+  while (!path.empty() && path.back() == '/') path.pop_back();
+  const size_t slash = path.rfind('/');
+  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
+  return name == "." || name == ".." ? "" : name;
+}
+
+std::string Into(const std::string& folder, const std::string& name) {
+  if (folder.empty()) return name;
+  if (name.empty()) return folder;
+  return folder.back() == '/' ? folder + name : absl::StrCat(folder, "/", name);
+}
+
+// Whether the target takes the sources in.
+absl::StatusOr<bool> TakesIn(
+    const RemoteName& target, bool several,
+    const std::function<absl::StatusOr<Standing>(const std::string& path)>& standing) {
+  if (target.folder) return true;
+  DRAY_ASSIGN_OR_RETURN(const Standing there, standing(target.path));
+  if (there == Standing::kFolder) return true;
+  if (!several) return false;
+  return absl::InvalidArgumentError(absl::StrCat(
+      "several sources need a folder, and :/", EscapeName(target.path),
+      there == Standing::kNothing ? " does not exist: end it with \"/\" to make it" : " is none"));
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<PutJob>> NamePuts(
+    const std::vector<std::string>& sources, const RemoteName& target,
+    const std::function<absl::StatusOr<Standing>(const std::string& path)>& standing) {
+  DRAY_ASSIGN_OR_RETURN(const bool into, TakesIn(target, sources.size() > 1, standing));
+  std::vector<PutJob> jobs;
+  for (const std::string& source : sources) {
+    if (source.empty()) return absl::InvalidArgumentError("a source has no name");
+    jobs.push_back({source, into ? Into(target.path, LastName(source)) : target.path});
+  }
+  return jobs;
+}
+
+absl::StatusOr<std::vector<GetJob>> NameGets(const std::vector<RemoteName>& sources,
+                                             const std::string& target) {
+  if (target.empty()) return absl::InvalidArgumentError("the target has no name");
+  struct stat status;
+  const bool exists = ::stat(target.c_str(), &status) == 0;
+  bool into = exists && S_ISDIR(status.st_mode);
+  if (!into && target.back() == '/') {
+    DRAY_RETURN_IF_ERROR(MakeFolders(target));
+    into = true;
+  }
+  if (!into && sources.size() > 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("several sources need a folder, and ", EscapeName(target),
+                     exists ? " is none" : " does not exist: end it with \"/\" to make it"));
+  }
+  std::vector<GetJob> jobs;
+  for (const RemoteName& source : sources) {
+    jobs.push_back(
+        {.remote = source.path, .local = into ? Into(target, LastName(source.path)) : target});
+  }
+  return jobs;
+}
+
+absl::StatusOr<std::string> NameMove(
+    const RemoteName& from, const RemoteName& to,
+    const std::function<absl::StatusOr<Standing>(const std::string& path)>& standing) {
+  DRAY_ASSIGN_OR_RETURN(const bool into, TakesIn(to, false, standing));
+  return into ? Into(to.path, LastName(from.path)) : to.path;
+}
+
+}  // namespace dray
