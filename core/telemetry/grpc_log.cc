@@ -1,0 +1,28 @@
+#include "core/telemetry/grpc_log.h"
+
+#include <grpc/support/log.h>
+#include <spdlog/spdlog.h>
+
+namespace dray {
+namespace {
+
+spdlog::level::level_enum LevelOf(gpr_log_severity severity) {
+  switch (severity) {
+    case GPR_LOG_SEVERITY_ERROR:
+      return spdlog::level::warn;
+    case GPR_LOG_SEVERITY_INFO:
+      return spdlog::level::debug;
+    default:
+      return spdlog::level::trace;
+  }
+}
+
+void Log(gpr_log_func_args* message) {
+  spdlog::log(LevelOf(message->severity), "grpc: {}", message->message);
+}
+
+}  // namespace
+
+void RouteGrpcLogs() { gpr_set_log_function(Log); }
+
+}  // namespace dray
