@@ -1,0 +1,157 @@
+#include "services/transfer/dialects/native/batch_receiver.h"
+
+#include <utility>
+
+#include "core/base/path.h"
+#include "core/chunking/chunker.h"
+#include "core/net/spawn.h"
+#include "services/transfer/dialects/native/connection.h"
+#include "services/transfer/engine/batch_upload.h"
+
+namespace dray::transfer::native {
+namespace {
+
+using boost::asio::awaitable;
+
+constexpr int kMaxWithData = 2;
+constexpr size_t kOperationIdBytes = 16;
+
+absl::Status CheckItem(const wire::v1::BatchItem& item) {
+  DRAY_ASSIGN_OR_RETURN(const auto names, SplitRemotePath(item.path()));
+  if (names.empty()) return absl::InvalidArgumentError("a batch's item needs a name");
+  for (const wire::v1::BatchChunk& chunk : item.chunks()) {
+    if (chunk.id().size() != kDigestBytes) {
+      return absl::InvalidArgumentError("a chunk's id must be 32 bytes");
+    }
+    if (chunk.length() == 0 || chunk.length() > kMaxChunkBytes) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("a chunk of ", chunk.length(), " bytes: 1 to ", kMaxChunkBytes, " it is"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+Batch ToEngine(wire::v1::PutBatch batch, const std::string& author) {
+  Batch result;
+  result.author = author;
+  result.operation_id = std::move(*batch.mutable_operation_id());
+  result.items.reserve(static_cast<size_t>(batch.items_size()));
+  for (wire::v1::BatchItem& item : *batch.mutable_items()) {
+    Batch::Item& to = result.items.emplace_back();
+    to.path = std::move(*item.mutable_path());
+    to.metadata = std::move(*item.mutable_metadata());
+    if (item.has_replaces()) to.replaces = item.replaces();
+    to.chunks.reserve(static_cast<size_t>(item.chunks_size()));
+    for (const wire::v1::BatchChunk& chunk : item.chunks()) {
+      to.chunks.push_back({*ChunkId::FromBytes(chunk.id()), chunk.length()});
+    }
+  }
+  return result;
+}
+
+wire::v1::PutBatchDone ToWire(const Connection& connection,
+                              const std::vector<BatchAnswer>& answers) {
+  wire::v1::PutBatchDone done;
+  for (const BatchAnswer& answer : answers) {
+    wire::v1::PutBatchDone::Answer& to = *done.add_answers();
+    to.set_version(answer.version);
+    to.set_unchanged(answer.unchanged);
+    to.mutable_missing()->Add(answer.missing.begin(), answer.missing.end());
+    if (!answer.error.ok()) *to.mutable_error() = connection.MakeError(answer.error);
+  }
+  return done;
+}
+
+}  // namespace
+
+BatchReceiver::BatchReceiver(Connection* connection) : connection_(connection) {}
+BatchReceiver::~BatchReceiver() = default;
+
+absl::Status BatchReceiver::CheckBatch(const wire::v1::PutBatch& batch) const {
+  if (static_cast<size_t>(batch.items_size()) > kMaxBatchItems) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a batch of ", batch.items_size(), " items: ", kMaxBatchItems, " at most"));
+  }
+  if (batch.operation_id().size() != kOperationIdBytes) {
+    return absl::InvalidArgumentError("operation_id must be 16 random bytes");
+  }
+  uint64_t chunks = 0;
+  for (const wire::v1::BatchItem& item : batch.items()) {
+    DRAY_RETURN_IF_ERROR(CheckItem(item));
+    chunks += static_cast<uint64_t>(item.chunks_size());
+  }
+  if (batch.data_frames() > chunks) {
+    return absl::InvalidArgumentError("a batch with more data frames than its files have chunks");
+  }
+  return absl::OkStatus();
+}
+
+awaitable<absl::Status> BatchReceiver::OnBatch(const ReceivedFrame& frame) {
+  request_ = frame.header.request;
+  batch_.Clear();
+  run_ = DataRun();
+  received_bytes_ = 0;
+  // How many data frames follow must be known, whatever else is wrong.
+  DRAY_CO_RETURN_IF_ERROR(ParseControl(frame.header.type, frame.payload(), &batch_));
+  status_ = CheckBatch(batch_);
+  frames_to_come_ = batch_.data_frames();
+  if (frames_to_come_ == 0) {
+    co_await Start();
+    co_return absl::OkStatus();
+  }
+  // Bounds what batches hold in memory: while two are on their way, the client has to wait.
+  while (with_data_ >= kMaxWithData && !closed_) co_await changed_.Wait();
+  co_return absl::OkStatus();
+}
+
+awaitable<absl::Status> BatchReceiver::OnData(const Slice& frame) {
+  received_bytes_ += frame.bytes.size();
+  if (received_bytes_ > connection_->options().unacknowledged_bytes) {
+    co_return absl::ResourceExhaustedError("far more data in a batch than a batch may have");
+  }
+  if (status_.ok() && received_bytes_ > kMaxBatchDataBytes) {
+    run_ = DataRun();
+    status_ = absl::InvalidArgumentError(
+        absl::StrCat("more than ", kMaxBatchDataBytes, " bytes of data in a batch; send less"));
+  }
+  if (status_.ok()) run_.Add(frame);
+  if (--frames_to_come_ == 0) co_await Start();
+  co_return absl::OkStatus();
+}
+
+awaitable<void> BatchReceiver::Start() {
+  if (!status_.ok()) {
+    run_ = DataRun();
+    connection_->FinishWithError(request_, status_);
+    co_return;
+  }
+  Spawn(connection_->executor(), Commit(connection_->shared_from_this(), request_,
+                                        std::exchange(batch_, {}), std::exchange(run_, DataRun())));
+}
+
+awaitable<void> BatchReceiver::Commit(std::shared_ptr<Connection> alive, uint16_t request,
+                                      wire::v1::PutBatch batch, DataRun run) {
+  const bool has_data = !run.empty();
+  if (has_data) ++with_data_;
+  Batch to_commit = ToEngine(std::move(batch), alive->author());
+  const auto answers = co_await UploadBatch(&alive->engine(), &alive->activity(),
+                                            std::move(to_commit), std::move(run));
+  if (has_data) {
+    --with_data_;
+    changed_.NotifyAll();
+  }
+  if (answers.ok()) {
+    alive->Finish(request, FrameType::kPutBatchDone, ToWire(*alive, *answers));
+  } else {
+    alive->FinishWithError(request, answers.status());
+  }
+}
+
+void BatchReceiver::Close() {
+  closed_ = true;
+  frames_to_come_ = 0;
+  run_ = DataRun();
+  changed_.NotifyAll();
+}
+
+}  // namespace dray::transfer::native

@@ -1,0 +1,68 @@
+#include "services/transfer/dialects/native/entries_request.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "core/base/bytes.h"
+#include "core/base/ids.h"
+#include "services/transfer/dialects/native/connection.h"
+#include "services/transfer/engine/delta_client.h"
+
+namespace dray::transfer::native {
+namespace {
+
+using boost::asio::awaitable;
+
+constexpr size_t kEntryBytes = kDigestBytes + 4;
+constexpr size_t kEntriesFrameBytes = 7'000 * kEntryBytes;
+
+void AppendEntry(const delta::v1::StoredChunk& chunk, std::string* entries) {
+  uint8_t length[4];
+  StoreBigEndian<uint32_t>(length, chunk.length());
+  entries->append(chunk.id());
+  entries->append(AsText(length));
+}
+
+absl::Status ErrorOf(const delta::v1::ResolveResponse::Header& header) {
+  return absl::Status(static_cast<absl::StatusCode>(header.code()), header.message());
+}
+
+}  // namespace
+
+awaitable<void> SendEntries(std::shared_ptr<Connection> connection, uint16_t request,
+                            wire::v1::GetEntries get) {
+  delta::v1::ResolveRequest ask;
+  delta::v1::ResolveRequest::Item* const item = ask.add_items();
+  item->set_path(get.version().path());
+  item->set_number(get.version().number());
+  const auto stream = connection->engine().delta->Resolve(ask);
+  wire::v1::Entries frame;
+  delta::v1::ResolveResponse response;
+  while (true) {
+    response.Clear();
+    const absl::StatusOr<bool> more = co_await stream->Read(&response);
+    if (!more.ok()) co_return connection->FinishWithError(request, more.status());
+    if (!*more) break;
+    if (response.has_header()) {
+      if (const absl::Status error = ErrorOf(response.header()); !error.ok()) {
+        co_return connection->FinishWithError(request, error);
+      }
+      *frame.mutable_version() = response.header().version();
+    }
+    for (const delta::v1::StoredChunk& chunk : response.chunks().chunks()) {
+      AppendEntry(chunk, frame.mutable_entries());
+      if (frame.entries().size() < kEntriesFrameBytes) continue;
+      connection->Answer(request, FrameType::kEntries, frame);
+      frame.Clear();
+      co_await connection->transport().WaitForRoom();
+    }
+    if (connection->requests().Cancelled(request)) {
+      co_return connection->FinishWithError(request, absl::CancelledError("cancelled"));
+    }
+  }
+  frame.set_last(true);
+  connection->Finish(request, FrameType::kEntries, frame);
+}
+
+}  // namespace dray::transfer::native

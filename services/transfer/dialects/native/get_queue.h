@@ -1,0 +1,54 @@
+#ifndef DRAY_SERVICES_TRANSFER_DIALECTS_NATIVE_GET_QUEUE_H_
+#define DRAY_SERVICES_TRANSFER_DIALECTS_NATIVE_GET_QUEUE_H_
+
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <deque>
+#include <memory>
+
+#include "core/base/status.h"
+#include "dray/wire/v1/wire.pb.h"
+#include "services/transfer/dialects/native/frame_reader.h"
+
+namespace dray::transfer {
+class Download;
+class SegmentRunSender;
+}  // namespace dray::transfer
+
+namespace dray::transfer::native {
+
+class Connection;
+
+// Serves a connection's Gets, one after the other. On the connection's executor; the connection
+// owns it.
+class GetQueue {
+ public:
+  explicit GetQueue(Connection* connection);
+  ~GetQueue();
+
+  // REQUIRES: the request was begun.
+  void OnGet(const ReceivedFrame& frame);
+  void OnCancel(uint16_t request);
+  void Close();
+
+ private:
+  struct Waiting {
+    uint16_t request = 0;
+    wire::v1::Get get;
+  };
+
+  boost::asio::awaitable<void> ServeAll(std::shared_ptr<Connection> alive);
+  boost::asio::awaitable<absl::Status> ServeOne(uint16_t request, wire::v1::Get get);
+  boost::asio::awaitable<absl::Status> SendData(uint16_t request, Download* download);
+  boost::asio::awaitable<absl::Status> SendTurn(uint16_t request, Download* download,
+                                                SegmentRunSender* sender);
+  bool SendItems(uint16_t request, const Download& download);
+
+  Connection* const connection_;
+  std::deque<Waiting> waiting_;
+  bool serving_ = false;
+};
+
+}  // namespace dray::transfer::native
+
+#endif  // DRAY_SERVICES_TRANSFER_DIALECTS_NATIVE_GET_QUEUE_H_

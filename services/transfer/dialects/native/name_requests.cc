@@ -1,0 +1,215 @@
+#include "services/transfer/dialects/native/name_requests.h"
+
+#include <prometheus/counter.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/path.h"
+#include "core/base/version.h"
+#include "core/net/spawn.h"
+#include "services/transfer/dialects/native/connection.h"
+#include "services/transfer/dialects/native/entries_request.h"
+#include "services/transfer/engine/delta_client.h"
+#include "services/transfer/engine/dialect_metrics.h"
+#include "services/transfer/engine/disk_pool.h"
+
+namespace dray::transfer::native {
+namespace {
+
+using boost::asio::awaitable;
+using ConnectionPtr = std::shared_ptr<Connection>;
+using VersionStream = MessageStream<delta::v1::VersionsResponse>;
+
+// Frames of a list: long enough to be few, short enough to let others in between.
+constexpr size_t kVersionsFrameBytes = 256 * 1024;
+// More than what a version's own encoding takes in the list that holds it.
+constexpr size_t kVersionOverheadBytes = 8;
+
+absl::Status CheckPath(std::string_view path) { return SplitRemotePath(path).status(); }
+
+absl::Status CheckOperation(std::string_view operation_id) {
+  if (operation_id.size() == 16) return absl::OkStatus();
+  return absl::InvalidArgumentError("operation_id must be 16 random bytes");
+}
+
+void AnswerChanged(Connection& connection, uint16_t request,
+                   absl::StatusOr<delta::v1::ChangedResponse> response) {
+  if (!response.ok()) return connection.FinishWithError(request, response.status());
+  wire::v1::Changed changed;
+  *changed.mutable_version() = std::move(*response->mutable_version());
+  changed.set_entries(response->entries());
+  connection.Finish(request, FrameType::kChanged, changed);
+}
+
+awaitable<void> Stat(ConnectionPtr connection, uint16_t request, wire::v1::Stat stat) {
+  delta::v1::StatRequest ask;
+  ask.set_path(stat.version().path());
+  ask.set_number(stat.version().number());
+  auto response = co_await connection->engine().delta->Stat(std::move(ask));
+  AnswerChanged(*connection, request, std::move(response));
+}
+
+awaitable<void> Move(ConnectionPtr connection, uint16_t request, wire::v1::Move move) {
+  delta::v1::MoveRequest ask;
+  ask.set_from(move.from());
+  ask.set_to(move.to());
+  ask.set_operation_id(move.operation_id());
+  ask.set_author(connection->author());
+  auto response = co_await connection->engine().delta->Move(std::move(ask));
+  AnswerChanged(*connection, request, std::move(response));
+}
+
+awaitable<void> Delete(ConnectionPtr connection, uint16_t request, wire::v1::Delete remove) {
+  delta::v1::DeleteRequest ask;
+  ask.set_path(remove.path());
+  ask.set_recursive(remove.recursive());
+  ask.set_operation_id(remove.operation_id());
+  ask.set_author(connection->author());
+  auto response = co_await connection->engine().delta->Delete(std::move(ask));
+  AnswerChanged(*connection, request, std::move(response));
+}
+
+awaitable<void> Restore(ConnectionPtr connection, uint16_t request, wire::v1::Restore restore) {
+  delta::v1::RestoreRequest ask;
+  ask.set_path(restore.version().path());
+  ask.set_number(restore.version().number());
+  ask.set_operation_id(restore.operation_id());
+  ask.set_author(connection->author());
+  auto response = co_await connection->engine().delta->Restore(std::move(ask));
+  AnswerChanged(*connection, request, std::move(response));
+}
+
+// Sends what delta streams as frames that are neither long nor many.
+awaitable<void> SendVersions(ConnectionPtr connection, uint16_t request,
+                             std::unique_ptr<VersionStream> stream) {
+  const size_t limit = std::min(kVersionsFrameBytes, connection->max_payload_bytes());
+  delta::v1::VersionsResponse response;
+  wire::v1::Versions frame;
+  size_t frame_bytes = 0;
+  while (true) {
+    response.Clear();
+    const absl::StatusOr<bool> more = co_await stream->Read(&response);
+    if (!more.ok()) co_return connection->FinishWithError(request, more.status());
+    if (!*more) break;
+    for (wire::v1::Version& version : *response.mutable_versions()) {
+      const size_t bytes = version.ByteSizeLong() + kVersionOverheadBytes;
+      if (frame_bytes + bytes > limit && frame_bytes > 0) {
+        connection->Answer(request, FrameType::kVersions, frame);
+        frame.Clear();
+        frame_bytes = 0;
+        co_await connection->transport().WaitForRoom();
+      }
+      *frame.add_versions() = std::move(version);
+      frame_bytes += bytes;
+    }
+    if (connection->requests().Cancelled(request)) {
+      co_return connection->FinishWithError(request, absl::CancelledError("cancelled"));
+    }
+  }
+  frame.set_last(true);
+  connection->Finish(request, FrameType::kVersions, frame);
+}
+
+awaitable<void> SendStatus(ConnectionPtr connection, uint16_t request) {
+  const Engine& engine = connection->engine();
+  const DialectMetrics& metrics = connection->activity().metrics();
+  wire::v1::StatusReply reply;
+  reply.set_software(absl::StrCat("dray-transfer ", kVersion));
+  reply.set_started_ns(connection->options().started_ns);
+  reply.set_connections(engine.activity->connection_count());
+  reply.set_transfers(engine.activity->transfer_count());
+  reply.set_bytes_received(static_cast<uint64_t>(metrics.bytes_received.Value()));
+  reply.set_bytes_sent(static_cast<uint64_t>(metrics.bytes_sent.Value()));
+  reply.set_bytes_saved(static_cast<uint64_t>(metrics.of(Direction::kUpload).saved.Value() +
+                                              metrics.of(Direction::kDownload).saved.Value()));
+  const auto& parts = connection->options().parts;
+  auto ask = [&parts, &reply] {
+    if (!parts) return;
+    for (wire::v1::StatusReply::Part& part : parts()) *reply.add_parts() = std::move(part);
+  };
+  co_await engine.disk->Run(ask);
+  connection->Finish(request, FrameType::kStatusReply, reply);
+}
+
+// A request whose message is `Message`, checked by `check` and served by `serve`.
+template <typename Message, typename Check, typename Serve>
+void Start(const ConnectionPtr& connection, const ReceivedFrame& frame, Check check, Serve serve) {
+  const uint16_t request = frame.header.request;
+  Message message;
+  absl::Status status = ParseControl(frame.header.type, frame.payload(), &message);
+  if (status.ok()) status = check(message);
+  if (!status.ok()) return connection->FinishWithError(request, status);
+  Spawn(connection->executor(), serve(connection, request, std::move(message)));
+}
+
+absl::Status CheckVersion(const wire::v1::VersionRef& version) { return CheckPath(version.path()); }
+
+awaitable<void> StartList(ConnectionPtr connection, uint16_t request, wire::v1::List list) {
+  delta::v1::ListRequest ask;
+  ask.set_path(list.path());
+  ask.set_recursive(list.recursive());
+  return SendVersions(connection, request, connection->engine().delta->List(ask));
+}
+
+awaitable<void> StartHistory(ConnectionPtr connection, uint16_t request,
+                             wire::v1::History history) {
+  delta::v1::HistoryRequest ask;
+  ask.set_path(history.path());
+  return SendVersions(connection, request, connection->engine().delta->History(ask));
+}
+
+}  // namespace
+
+void StartNameRequest(std::shared_ptr<Connection> connection, const ReceivedFrame& frame) {
+  namespace wire = wire::v1;
+  switch (frame.header.type) {
+    case FrameType::kList:
+      return Start<wire::List>(
+          connection, frame, [](const auto& list) { return CheckPath(list.path()); }, StartList);
+    case FrameType::kHistory:
+      return Start<wire::History>(
+          connection, frame, [](const auto& history) { return CheckPath(history.path()); },
+          StartHistory);
+    case FrameType::kStat:
+      return Start<wire::Stat>(
+          connection, frame, [](const auto& stat) { return CheckVersion(stat.version()); }, Stat);
+    case FrameType::kMove:
+      return Start<wire::Move>(
+          connection, frame,
+          [](const auto& move) {
+            DRAY_RETURN_IF_ERROR(CheckPath(move.from()));
+            DRAY_RETURN_IF_ERROR(CheckPath(move.to()));
+            return CheckOperation(move.operation_id());
+          },
+          Move);
+    case FrameType::kDelete:
+      return Start<wire::Delete>(
+          connection, frame,
+          [](const auto& remove) {
+            DRAY_RETURN_IF_ERROR(CheckPath(remove.path()));
+            return CheckOperation(remove.operation_id());
+          },
+          Delete);
+    case FrameType::kRestore:
+      return Start<wire::Restore>(
+          connection, frame,
+          [](const auto& restore) {
+            DRAY_RETURN_IF_ERROR(CheckVersion(restore.version()));
+            return CheckOperation(restore.operation_id());
+          },
+          Restore);
+    case FrameType::kGetEntries:
+      return Start<wire::GetEntries>(
+          connection, frame, [](const auto& get) { return CheckVersion(get.version()); },
+          SendEntries);
+    default:
+      return Start<wire::Status>(
+          connection, frame, [](const auto&) { return absl::OkStatus(); },
+          [](ConnectionPtr connection, uint16_t request, wire::Status) {
+            return SendStatus(std::move(connection), request);
+          });
+  }
+}
+
+}  // namespace dray::transfer::native

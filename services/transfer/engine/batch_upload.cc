@@ -1,0 +1,215 @@
+#include "services/transfer/engine/batch_upload.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "core/chunking/sha256.h"
+#include "core/chunking/tree_builder.h"
+#include "core/segment/segment_store.h"
+#include "dray/delta/v1/delta.pb.h"
+#include "services/transfer/engine/chunk_check.h"
+#include "services/transfer/engine/chunk_intake.h"
+#include "services/transfer/engine/delta_client.h"
+#include "services/transfer/engine/dialect_metrics.h"
+#include "services/transfer/engine/disk_pool.h"
+
+namespace dray::transfer {
+namespace {
+
+using boost::asio::awaitable;
+
+constexpr size_t kOperationIdBytes = 16;
+
+// What an item's operation is called: the same for the same content at the same place in a batch
+// sent again.
+std::string ItemOperationId(const std::string& batch_operation_id, const std::string& path,
+                            absl::string_view root) {
+  std::string text = batch_operation_id;
+  text.append(root.data(), root.size());
+  text.append(path);
+  return std::string(Sha256(AsBytes(text)).view().substr(0, kOperationIdBytes));
+}
+
+std::string Title(const Batch& batch) {
+  if (batch.items.empty()) return "";
+  if (batch.items.size() == 1) return batch.items.front().path;
+  return absl::StrCat(batch.items.front().path, " and ", batch.items.size() - 1, " more");
+}
+
+// One batch on its way. Its methods run on a disk thread, or before and after that.
+class BatchWork {
+ public:
+  BatchWork(SegmentStore* store, Batch batch, DataRun run)
+      : store_(store), batch_(std::move(batch)), run_(std::move(run)) {
+    answers_.resize(batch_.items.size());
+  }
+
+  // Everything that is to be done before delta is asked.
+  absl::Status Prepare() {
+    DRAY_RETURN_IF_ERROR(CheckData());
+    DRAY_RETURN_IF_ERROR(StoreData());
+    run_ = DataRun();
+    for (size_t i = 0; i < batch_.items.size(); ++i) {
+      if (answers_[i].error.ok()) AddToRequest(i);
+    }
+    request_.set_author(batch_.author);
+    return absl::OkStatus();
+  }
+
+  const delta::v1::CommitBatchRequest& request() const { return request_; }
+
+  absl::Status TakeResponse(const delta::v1::CommitBatchResponse& response);
+
+  std::vector<BatchAnswer> TakeAnswers() { return std::move(answers_); }
+  size_t chunks_received() const { return received_.size(); }
+  uint64_t raw_bytes() const { return raw_bytes_; }
+  uint64_t committed_files() const { return committed_files_; }
+  uint64_t committed_bytes() const { return committed_bytes_; }
+
+ private:
+  absl::Status CheckData();
+  void FailItemsWith(const absl::flat_hash_map<ChunkId, absl::Status>& bad);
+  absl::Status StoreData();
+  void AddToRequest(size_t index);
+
+  SegmentStore* const store_;
+  const Batch batch_;
+  DataRun run_;
+  DataRun good_run_;
+  absl::flat_hash_map<ChunkId, uint32_t> received_;
+  std::vector<DataFrame> good_;
+  uint64_t raw_bytes_ = 0;
+  delta::v1::CommitBatchRequest request_;
+  std::vector<size_t> item_of_request_;
+  std::vector<BatchAnswer> answers_;
+  uint64_t committed_files_ = 0;
+  uint64_t committed_bytes_ = 0;
+};
+
+absl::Status BatchWork::CheckData() {
+  if (run_.empty()) return absl::OkStatus();
+  absl::flat_hash_map<ChunkId, uint32_t> lengths;
+  for (const Batch::Item& item : batch_.items) {
+    for (const Batch::Chunk& chunk : item.chunks) lengths.emplace(chunk.id, chunk.length_bytes);
+  }
+  DRAY_ASSIGN_OR_RETURN(const std::vector<CheckedChunk> checked, CheckChunks(run_));
+  absl::flat_hash_map<ChunkId, absl::Status> bad;
+  for (const CheckedChunk& chunk : checked) {
+    const ChunkId& id = chunk.frame.id;
+    const auto length = lengths.find(id);
+    if (length == lengths.end()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the batch has no file with chunk ", id.hex(), ", but its data"));
+    }
+    if (!received_.emplace(id, chunk.frame.raw_bytes).second) {
+      return absl::InvalidArgumentError(absl::StrCat("chunk ", id.hex(), " came twice"));
+    }
+    if (!chunk.good) {
+      bad.emplace(id, DiffersFromItsId(id));
+    } else if (length->second != chunk.frame.raw_bytes) {
+      bad.emplace(id, absl::InvalidArgumentError(
+                          absl::StrCat("chunk ", id.hex(), " is not as long as it is said to be")));
+    } else {
+      good_run_.Add(chunk.whole);
+      good_.push_back(chunk.frame);
+      raw_bytes_ += chunk.frame.raw_bytes;
+    }
+  }
+  FailItemsWith(bad);
+  return absl::OkStatus();
+}
+
+void BatchWork::FailItemsWith(const absl::flat_hash_map<ChunkId, absl::Status>& bad) {
+  if (bad.empty()) return;
+  for (size_t i = 0; i < batch_.items.size(); ++i) {
+    for (const Batch::Chunk& chunk : batch_.items[i].chunks) {
+      const auto found = bad.find(chunk.id);
+      if (found != bad.end()) answers_[i].error = found->second;
+    }
+  }
+}
+
+absl::Status BatchWork::StoreData() {
+  if (good_run_.empty()) return absl::OkStatus();
+  DRAY_ASSIGN_OR_RETURN(const std::unique_ptr<SegmentWriter> writer, store_->Lease());
+  size_t next = 0;
+  for (const Slice& slice : good_run_.slices()) {
+    DRAY_ASSIGN_OR_RETURN(const std::vector<RecordLocation> locations, writer->Append(slice.bytes));
+    for (const RecordLocation& location : locations) {
+      const DataFrame& frame = good_[next++];
+      *request_.add_chunks() = ToStoredChunk(frame.id, frame.raw_bytes, location);
+    }
+  }
+  good_run_ = DataRun();
+  return writer->Sync();
+}
+
+void BatchWork::AddToRequest(size_t index) {
+  const Batch::Item& item = batch_.items[index];
+  delta::v1::CommitBatchRequest::Item* const to = request_.add_items();
+  item_of_request_.push_back(index);
+  to->set_path(item.path);
+  *to->mutable_metadata() = item.metadata;
+  if (item.replaces) *to->mutable_replaces() = *item.replaces;
+  std::string root;
+  if (item.metadata.kind() == wire::v1::FILE) {
+    TreeBuilder builder(
+        [to](TreeBuilder::FinishedNode node) { to->add_nodes(std::move(node.encoding)); });
+    for (const Batch::Chunk& chunk : item.chunks) builder.Add(chunk.id, chunk.length_bytes);
+    root = std::string(builder.Finish().view());
+  }
+  to->set_operation_id(ItemOperationId(batch_.operation_id, item.path, root));
+}
+
+absl::Status BatchWork::TakeResponse(const delta::v1::CommitBatchResponse& response) {
+  if (response.answers_size() != request_.items_size()) {
+    return absl::InternalError("delta answered for another number of items than it was asked for");
+  }
+  for (int i = 0; i < response.answers_size(); ++i) {
+    const auto& from = response.answers(i);
+    const size_t index = item_of_request_[static_cast<size_t>(i)];
+    BatchAnswer& to = answers_[index];
+    if (from.code() != 0) {
+      to.error = absl::Status(static_cast<absl::StatusCode>(from.code()), from.message());
+      continue;
+    }
+    to.version = from.version();
+    to.unchanged = from.unchanged();
+    to.missing.assign(from.missing().begin(), from.missing().end());
+    if (to.version == 0) continue;
+    ++committed_files_;
+    committed_bytes_ += batch_.items[index].metadata.size();
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+awaitable<absl::StatusOr<std::vector<BatchAnswer>>> UploadBatch(
+    const Engine* engine, const Activity::Connection* connection, Batch batch, DataRun run) {
+  Activity::Transfer transfer(connection, Direction::kUpload, Title(batch));
+  BatchWork work(engine->store, std::move(batch), std::move(run));
+  absl::Status status;
+  auto prepare = [&work, &status] { status = work.Prepare(); };
+  co_await engine->disk->Run(prepare);
+  transfer.metrics().chunks_received.Increment(static_cast<double>(work.chunks_received()));
+  transfer.Moved(work.raw_bytes());
+  if (status.ok() && work.request().items_size() > 0) {
+    const auto response = co_await engine->delta->CommitBatch(work.request());
+    status = response.ok() ? work.TakeResponse(*response) : response.status();
+  }
+  if (!status.ok()) {
+    transfer.Fail(status);
+    co_return status;
+  }
+  if (work.committed_files() > 0) {
+    const uint64_t bytes = work.committed_bytes();
+    transfer.Finish(work.committed_files(), bytes, bytes - std::min(bytes, work.raw_bytes()));
+  } else {
+    transfer.Forget();
+  }
+  co_return work.TakeAnswers();
+}
+
+}  // namespace dray::transfer

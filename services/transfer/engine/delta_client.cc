@@ -1,0 +1,231 @@
+#include "services/transfer/engine/delta_client.h"
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+
+#include <atomic>
+#include <utility>
+
+#include "dray/delta/v1/delta.grpc.pb.h"
+#include "services/transfer/engine/delta_calls.h"
+#include "services/transfer/engine/delta_health.h"
+
+namespace dray::transfer {
+namespace {
+
+using boost::asio::awaitable;
+using delta::v1::Delta;
+using internal::OpenCalls;
+
+absl::Status FromGrpc(const grpc::Status& status, const std::string& address) {
+  if (status.ok()) return absl::OkStatus();
+  const auto code = static_cast<absl::StatusCode>(status.error_code());
+  if (code == absl::StatusCode::kUnavailable) {
+    return absl::UnavailableError(absl::StrCat(
+        "the delta service at ", address, " cannot be reached; it may be starting: try again (",
+        status.error_message(), ")"));
+  }
+  if (code == absl::StatusCode::kDeadlineExceeded) {
+    return absl::DeadlineExceededError(
+        absl::StrCat("the delta service at ", address, " took too long; try again"));
+  }
+  return absl::Status(code, status.error_message());
+}
+
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  // A delta that was started again is to be found soon.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 2000);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
+  arguments.SetInt(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, 1000);
+  // The questions after health keep the connection busy: pings are sent only to one that died.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+}
+
+// A stream's end is told once by gRPC; afterwards it is remembered here.
+template <typename Message>
+class ReadStream final : public MessageStream<Message> {
+ public:
+  ReadStream(std::shared_ptr<internal::ReadCall<Message>> call, std::string address)
+      : call_(std::move(call)), address_(std::move(address)) {
+    call_->Begin(call_);
+  }
+  ~ReadStream() override {
+    if (!finished_) call_->Abandon();
+  }
+
+  awaitable<absl::StatusOr<bool>> Read(Message* message) override {
+    const bool more = co_await call_->Read(message);
+    if (more) co_return true;
+    finished_ = true;
+    const grpc::Status status = co_await call_->Finish();
+    if (!status.ok()) co_return FromGrpc(status, address_);
+    co_return false;
+  }
+
+ private:
+  const std::shared_ptr<internal::ReadCall<Message>> call_;
+  const std::string address_;
+  bool finished_ = false;
+};
+
+class GrpcCompareStream final : public CompareStream {
+ public:
+  using Call = internal::ReadWriteCall<delta::v1::CompareRequest, delta::v1::CompareResponse>;
+
+  GrpcCompareStream(std::shared_ptr<Call> call, std::string address)
+      : call_(std::move(call)), address_(std::move(address)) {
+    call_->Begin(call_);
+  }
+  ~GrpcCompareStream() override {
+    if (!finished_) call_->Abandon();
+  }
+
+  awaitable<absl::StatusOr<bool>> Read(delta::v1::CompareResponse* message) override {
+    const bool more = co_await call_->Read(message);
+    if (more) co_return true;
+    finished_ = true;
+    const grpc::Status status = co_await call_->Finish();
+    if (!status.ok()) co_return FromGrpc(status, address_);
+    co_return false;
+  }
+
+  awaitable<absl::Status> Write(const delta::v1::CompareRequest& request) override {
+    bool written = false;
+    if (!finished_) written = co_await call_->Write(request);
+    if (written) co_return absl::OkStatus();
+    // The reader learns why.
+    co_return absl::UnavailableError("the session with delta ended");
+  }
+
+  void Cancel() override { call_->context()->TryCancel(); }
+
+ private:
+  const std::shared_ptr<Call> call_;
+  const std::string address_;
+  bool finished_ = false;
+};
+
+}  // namespace
+
+class DeltaClient::Impl {
+ public:
+  explicit Impl(Options options)
+      : options_(std::move(options)),
+        channel_(MakeChannel(options_.address)),
+        stub_(Delta::NewStub(channel_)),
+        health_(channel_, options_.health_period, options_.on_health) {}
+
+  template <typename Request, typename Response>
+  using Method = void (Delta::StubInterface::async_interface::*)(grpc::ClientContext*,
+                                                                 const Request*, Response*,
+                                                                 std::function<void(grpc::Status)>);
+
+  template <typename Request, typename Response>
+  awaitable<absl::Status> Call(Method<Request, Response> method, const Request& request,
+                               Response* response) {
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(absl::Now() + options_.deadline));
+    grpc::Status status;
+    auto start = [&](Resume resume) {
+      auto shared = std::make_shared<Resume>(std::move(resume));
+      const bool added = open_calls_->Add(&context);
+      (stub_->async()->*method)(&context, &request, response,
+                                [&status, shared](grpc::Status result) {
+                                  status = std::move(result);
+                                  (*shared)();
+                                });
+      if (!added) context.TryCancel();
+    };
+    co_await Suspend(start);
+    open_calls_->Remove(&context);
+    co_return FromGrpc(status, options_.address);
+  }
+
+  template <typename Message, typename Request>
+  std::unique_ptr<MessageStream<Message>> Stream(
+      void (Delta::StubInterface::async_interface::*method)(grpc::ClientContext*, const Request*,
+                                                            grpc::ClientReadReactor<Message>*),
+      const Request& request) {
+    auto call = std::make_shared<internal::ReadCall<Message>>(open_calls_);
+    (stub_->async()->*method)(call->context(), &request, call.get());
+    return std::make_unique<ReadStream<Message>>(std::move(call), options_.address);
+  }
+
+  std::unique_ptr<CompareStream> Compare() {
+    auto call = std::make_shared<GrpcCompareStream::Call>(open_calls_);
+    stub_->async()->Compare(call->context(), call.get());
+    return std::make_unique<GrpcCompareStream>(std::move(call), options_.address);
+  }
+
+  void Shutdown() {
+    health_.Stop();
+    open_calls_->CancelAll();
+  }
+
+  bool healthy() const { return health_.healthy(); }
+  const std::string& address() const { return options_.address; }
+
+ private:
+  const Options options_;
+  const std::shared_ptr<grpc::Channel> channel_;
+  const std::unique_ptr<Delta::Stub> stub_;
+  const std::shared_ptr<OpenCalls> open_calls_ = std::make_shared<OpenCalls>();
+  DeltaHealth health_;
+};
+
+using AsyncDelta = Delta::StubInterface::async_interface;
+
+DeltaClient::DeltaClient(Options options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+DeltaClient::~DeltaClient() { Shutdown(); }
+
+std::unique_ptr<CompareStream> DeltaClient::Compare() { return impl_->Compare(); }
+
+std::unique_ptr<MessageStream<delta::v1::ResolveResponse>> DeltaClient::Resolve(
+    const delta::v1::ResolveRequest& request) {
+  return impl_->Stream<delta::v1::ResolveResponse>(&AsyncDelta::Resolve, request);
+}
+
+std::unique_ptr<MessageStream<delta::v1::VersionsResponse>> DeltaClient::List(
+    const delta::v1::ListRequest& request) {
+  return impl_->Stream<delta::v1::VersionsResponse>(&AsyncDelta::List, request);
+}
+
+std::unique_ptr<MessageStream<delta::v1::VersionsResponse>> DeltaClient::History(
+    const delta::v1::HistoryRequest& request) {
+  return impl_->Stream<delta::v1::VersionsResponse>(&AsyncDelta::History, request);
+}
+
+awaitable<absl::Status> DeltaClient::AddChunks(delta::v1::AddChunksRequest request) {
+  delta::v1::AddChunksResponse response;
+  co_return co_await impl_->Call<delta::v1::AddChunksRequest, delta::v1::AddChunksResponse>(
+      &AsyncDelta::AddChunks, request, &response);
+}
+
+// Each call with one answer: the same but for its types.
+#define DRAY_DELTA_CALL(Name, Request, Response)                                                 \
+  awaitable<absl::StatusOr<delta::v1::Response>> DeltaClient::Name(delta::v1::Request request) { \
+    delta::v1::Response response;                                                                \
+    const absl::Status status = co_await impl_->Call<delta::v1::Request, delta::v1::Response>(   \
+        &AsyncDelta::Name, request, &response);                                                  \
+    if (!status.ok()) co_return status;                                                          \
+    co_return response;                                                                          \
+  }
+
+DRAY_DELTA_CALL(Commit, CommitRequest, CommitResponse)
+DRAY_DELTA_CALL(CommitBatch, CommitBatchRequest, CommitBatchResponse)
+DRAY_DELTA_CALL(Stat, StatRequest, ChangedResponse)
+DRAY_DELTA_CALL(Move, MoveRequest, ChangedResponse)
+DRAY_DELTA_CALL(Delete, DeleteRequest, ChangedResponse)
+DRAY_DELTA_CALL(Restore, RestoreRequest, ChangedResponse)
+#undef DRAY_DELTA_CALL
+
+bool DeltaClient::healthy() const { return impl_->healthy(); }
+const std::string& DeltaClient::address() const { return impl_->address(); }
+void DeltaClient::Shutdown() { impl_->Shutdown(); }
+
+}  // namespace dray::transfer

@@ -1,0 +1,91 @@
+#ifndef DRAY_SERVICES_TRANSFER_ENGINE_DELTA_CLIENT_H_
+#define DRAY_SERVICES_TRANSFER_ENGINE_DELTA_CLIENT_H_
+
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/time/time.h"
+#include "core/base/status.h"
+#include "dray/delta/v1/delta.pb.h"
+
+namespace dray::transfer {
+
+// Messages that delta streams. The next one is asked for only when the one before was taken. For
+// one coroutine at a time. Its end cancels what is left of the stream.
+template <typename Message>
+class MessageStream {
+ public:
+  virtual ~MessageStream() = default;
+
+  // Whether there was one more message; false at the good end. After an error or the end: not
+  // again.
+  virtual boost::asio::awaitable<absl::StatusOr<bool>> Read(Message* message) = 0;
+};
+
+// An upload's session with delta. One coroutine may read while one writes; both on one executor.
+// Its end ends the session.
+class CompareStream : public MessageStream<delta::v1::CompareResponse> {
+ public:
+  // Returns when the message is on its way. An error is the stream's.
+  virtual boost::asio::awaitable<absl::Status> Write(const delta::v1::CompareRequest& request) = 0;
+  // Makes a reader and a writer return with an error soon.
+  virtual void Cancel() = 0;
+};
+
+// The delta service, for coroutines: they go on, on their own executor, when delta has answered.
+// Errors name delta's address; UNAVAILABLE when it cannot be reached, at once. Thread-safe.
+class DeltaClient {
+ public:
+  struct Options {
+    std::string address;  // "host:5051"
+    // Of calls with one answer.
+    absl::Duration deadline = absl::Seconds(30);
+    // Between questions after delta's health.
+    absl::Duration health_period = absl::Seconds(1);
+    // Told each change of healthy(), on a thread of its own.
+    std::function<void(bool healthy)> on_health;
+  };
+
+  explicit DeltaClient(Options options);
+  // Shuts down.
+  ~DeltaClient();
+
+  std::unique_ptr<CompareStream> Compare();
+  std::unique_ptr<MessageStream<delta::v1::ResolveResponse>> Resolve(
+      const delta::v1::ResolveRequest& request);
+  std::unique_ptr<MessageStream<delta::v1::VersionsResponse>> List(
+      const delta::v1::ListRequest& request);
+  std::unique_ptr<MessageStream<delta::v1::VersionsResponse>> History(
+      const delta::v1::HistoryRequest& request);
+
+  boost::asio::awaitable<absl::Status> AddChunks(delta::v1::AddChunksRequest request);
+  boost::asio::awaitable<absl::StatusOr<delta::v1::CommitResponse>> Commit(
+      delta::v1::CommitRequest request);
+  boost::asio::awaitable<absl::StatusOr<delta::v1::CommitBatchResponse>> CommitBatch(
+      delta::v1::CommitBatchRequest request);
+  boost::asio::awaitable<absl::StatusOr<delta::v1::ChangedResponse>> Stat(
+      delta::v1::StatRequest request);
+  boost::asio::awaitable<absl::StatusOr<delta::v1::ChangedResponse>> Move(
+      delta::v1::MoveRequest request);
+  boost::asio::awaitable<absl::StatusOr<delta::v1::ChangedResponse>> Delete(
+      delta::v1::DeleteRequest request);
+  boost::asio::awaitable<absl::StatusOr<delta::v1::ChangedResponse>> Restore(
+      delta::v1::RestoreRequest request);
+
+  // Whether delta said that it serves when it was last asked.
+  bool healthy() const;
+  const std::string& address() const;
+
+  // Cancels every call and refuses new ones, with CANCELLED.
+  void Shutdown();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace dray::transfer
+
+#endif  // DRAY_SERVICES_TRANSFER_ENGINE_DELTA_CLIENT_H_

@@ -1,0 +1,67 @@
+#ifndef DRAY_SERVICES_TRANSFER_ENGINE_DOWNLOAD_H_
+#define DRAY_SERVICES_TRANSFER_ENGINE_DOWNLOAD_H_
+
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/ids.h"
+#include "core/base/status.h"
+#include "dray/delta/v1/delta.pb.h"
+#include "services/transfer/engine/activity.h"
+#include "services/transfer/engine/delta_client.h"
+#include "services/transfer/engine/engine.h"
+#include "services/transfer/engine/segment_run.h"
+
+namespace dray::transfer {
+
+// The contents of versions, as runs of records in segments. For one coroutine.
+class Download {
+ public:
+  // Chunks of several files whose places are kept in memory at once.
+  static constexpr size_t kMaxLocations = 65'536;
+
+  // What is known of an item before its data.
+  struct Header {
+    wire::v1::Version version;
+    bool same = false;
+    uint64_t data_bytes = 0;
+    absl::Status error;
+  };
+
+  // Asks delta. One file is told piece by piece, as it is read; of several, everything is known
+  // before the first byte is sent: RESOURCE_EXHAUSTED when that is too much. `connection` outlives
+  // the download.
+  static boost::asio::awaitable<absl::StatusOr<std::unique_ptr<Download>>> Open(
+      const Engine* engine, const Activity::Connection* connection,
+      delta::v1::ResolveRequest request);
+
+  // One for each item asked for.
+  const std::vector<Header>& headers() const { return headers_; }
+  // The next runs, in order; none at the end.
+  boost::asio::awaitable<absl::StatusOr<std::vector<SegmentRun>>> NextRuns();
+
+  Activity::Transfer& transfer() { return transfer_; }
+  // All was sent.
+  void Finish();
+
+ private:
+  Download(const Activity::Connection* connection, const delta::v1::ResolveRequest& request);
+  boost::asio::awaitable<absl::Status> ReadHeaders(size_t items);
+  absl::Status TakeHeader(const delta::v1::ResolveResponse::Header& header, size_t items);
+  absl::Status TakeChunks(const delta::v1::ResolveResponse::Chunks& chunks);
+
+  Activity::Transfer transfer_;
+  std::unique_ptr<MessageStream<delta::v1::ResolveResponse>> stream_;
+  bool ended_ = false;
+  std::vector<Header> headers_;
+  size_t header_bytes_ = 0;
+  size_t locations_ = 0;
+  SegmentRunBuilder runs_;
+};
+
+}  // namespace dray::transfer
+
+#endif  // DRAY_SERVICES_TRANSFER_ENGINE_DOWNLOAD_H_

@@ -1,0 +1,199 @@
+#include "services/transfer/engine/upload_session.h"
+
+#include <utility>
+
+#include "core/base/path.h"
+#include "core/chunking/node.h"
+#include "services/transfer/engine/dialect_metrics.h"
+#include "services/transfer/engine/retry_advice.h"
+
+namespace dray::transfer {
+namespace {
+
+using boost::asio::awaitable;
+
+// docs/format/tree.md, "Nodes".
+constexpr size_t kNodeHeadBytes = 8;
+constexpr size_t kLeafEntryBytes = kDigestBytes + 4;
+constexpr size_t kNodeEntryBytes = kDigestBytes + 8;
+constexpr size_t kMaxEncodingBytes = kNodeHeadBytes + kMaxNodeEntries * kNodeEntryBytes;
+constexpr size_t kOperationIdBytes = 16;
+
+absl::Status TooMuchPending(absl::string_view what) {
+  return NotWorthRetrying(absl::ResourceExhaustedError(
+      absl::StrCat("more than ", UploadSession::kMaxPending, " ", what,
+                   " without an answer; wait for answers before sending more")));
+}
+
+absl::Status BrokenAnswer() {
+  return absl::InternalError("delta answered what was not asked; the upload cannot go on");
+}
+
+}  // namespace
+
+UploadSession::UploadSession(const Engine* engine, boost::asio::any_io_executor executor,
+                             const Activity::Connection* connection, Target target)
+    : engine_(engine),
+      executor_(std::move(executor)),
+      target_(std::move(target)),
+      transfer_(connection, Direction::kUpload, target_.path) {}
+
+UploadSession::~UploadSession() { Close(absl::CancelledError("broken off")); }
+
+awaitable<absl::StatusOr<std::shared_ptr<UploadSession>>> UploadSession::Open(
+    const Engine* engine, boost::asio::any_io_executor executor,
+    const Activity::Connection* connection, Target target) {
+  const auto names = SplitRemotePath(target.path);
+  if (!names.ok()) co_return names.status();
+  if (names->empty()) co_return absl::InvalidArgumentError("a file needs a name");
+  if (target.operation_id.size() != kOperationIdBytes) {
+    co_return absl::InvalidArgumentError("operation_id must be 16 random bytes");
+  }
+  const std::shared_ptr<UploadSession> session(
+      new UploadSession(engine, std::move(executor), connection, std::move(target)));
+  const absl::Status begun = co_await session->Begin();
+  if (!begun.ok()) {
+    session->Close(begun);
+    co_return begun;
+  }
+  co_return session;
+}
+
+awaitable<absl::Status> UploadSession::Begin() {
+  stream_ = engine_->delta->Compare();
+  delta::v1::CompareResponse response;
+  const absl::StatusOr<bool> answered = co_await stream_->Read(&response);
+  if (!answered.ok()) co_return answered.status();
+  if (!*answered || !response.has_opened()) co_return BrokenAnswer();
+  session_ = response.opened().session();
+  ChunkIntake::Events events;
+  events.on_stored = [this](uint64_t wire_bytes, uint64_t raw_bytes, size_t chunks) {
+    transfer_.Moved(raw_bytes);
+    transfer_.metrics().chunks_received.Increment(static_cast<double>(chunks));
+    stored_bytes_ += wire_bytes;
+    if (events_.on_stored) events_.on_stored(stored_bytes_);
+  };
+  events.on_failure = [this](const absl::Status& status) {
+    if (events_.on_failure) events_.on_failure(status);
+  };
+  intake_ = std::make_shared<ChunkIntake>(engine_, executor_, session_, std::move(events));
+  co_return absl::OkStatus();
+}
+
+awaitable<absl::Status> UploadSession::Offer(std::string node_ids) {
+  const auto self = shared_from_this();
+  if (node_ids.empty() || node_ids.size() % kDigestBytes != 0) {
+    co_return absl::InvalidArgumentError("offered node ids must be 32 bytes each");
+  }
+  offered_ += node_ids.size() / kDigestBytes;
+  if (offered_ - answered_ > kMaxPending) co_return TooMuchPending("nodes offered");
+  delta::v1::CompareRequest request;
+  request.mutable_offer()->set_node_ids(std::move(node_ids));
+  // When the stream is broken, NextAnswer() tells why.
+  co_await stream_->Write(request);
+  co_return absl::OkStatus();
+}
+
+awaitable<absl::Status> UploadSession::AddNode(uint64_t ordinal, std::string encoding) {
+  const auto self = shared_from_this();
+  if (encoding.size() < kNodeHeadBytes || encoding.size() > kMaxEncodingBytes) {
+    co_return absl::InvalidArgumentError("a node's encoding has a wrong length");
+  }
+  const size_t entries = (encoding.size() - kNodeHeadBytes) / kLeafEntryBytes;
+  pending_entries_ += entries;
+  if (pending_entries_ > kMaxPending) co_return TooMuchPending("entries of nodes");
+  delta::v1::CompareRequest request;
+  request.mutable_node()->set_ordinal(ordinal);
+  request.mutable_node()->set_encoding(encoding);
+  pending_nodes_.push_back(PendingNode{ordinal, std::move(encoding), entries});
+  // When the stream is broken, NextAnswer() tells why.
+  co_await stream_->Write(request);
+  co_return absl::OkStatus();
+}
+
+awaitable<absl::StatusOr<UploadSession::Answer>> UploadSession::NextAnswer() {
+  const auto self = shared_from_this();
+  delta::v1::CompareResponse response;
+  const absl::StatusOr<bool> answered = co_await stream_->Read(&response);
+  if (closed_) co_return absl::CancelledError("the upload was ended");
+  if (!answered.ok()) co_return answered.status();
+  if (!*answered) co_return absl::UnavailableError("delta ended the session; try again");
+  if (response.has_known()) co_return TakeKnown(response.known());
+  if (response.has_wanted()) co_return TakeWanted(response.wanted());
+  co_return BrokenAnswer();
+}
+
+absl::StatusOr<UploadSession::Answer> UploadSession::TakeKnown(
+    const delta::v1::CompareResponse::Known& known) {
+  if (known.answered() < answered_ || known.answered() > offered_) return BrokenAnswer();
+  answered_ = known.answered();
+  return Known{known.answered(), {known.unknown().begin(), known.unknown().end()}};
+}
+
+absl::StatusOr<UploadSession::Answer> UploadSession::TakeWanted(
+    const delta::v1::CompareResponse::Wanted& wanted) {
+  if (pending_nodes_.empty() || pending_nodes_.front().ordinal != wanted.ordinal()) {
+    return BrokenAnswer();
+  }
+  const PendingNode node = std::move(pending_nodes_.front());
+  pending_nodes_.pop_front();
+  pending_entries_ -= node.entries;
+  for (const uint32_t index : wanted.missing()) {
+    if (index >= node.entries) return BrokenAnswer();
+    const size_t at = kNodeHeadBytes + index * kLeafEntryBytes;
+    wanted_.insert(ChunkId::Load(AsBytes(node.encoding).data() + at));
+  }
+  if (wanted_.size() > kMaxPending) return TooMuchPending("chunks asked for");
+  return Wanted{wanted.ordinal(), {wanted.missing().begin(), wanted.missing().end()}};
+}
+
+absl::Status UploadSession::Expect(const ChunkId& id) {
+  if (wanted_.erase(id) > 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("chunk ", id.hex(), " was sent, but not asked for"));
+}
+
+awaitable<absl::Status> UploadSession::Store(DataRun run) {
+  const auto intake = intake_;
+  const absl::Status status = co_await intake->Store(std::move(run));
+  co_return status;
+}
+
+awaitable<absl::Status> UploadSession::DrainStores() {
+  const auto intake = intake_;
+  const absl::Status status = co_await intake->Drain();
+  co_return status;
+}
+
+awaitable<absl::StatusOr<delta::v1::CommitResponse>> UploadSession::Commit(
+    std::string root, wire::v1::Metadata metadata) {
+  const auto self = shared_from_this();
+  const absl::Status flushed = co_await intake_->Flush();
+  if (!flushed.ok()) co_return flushed;
+  const uint64_t size = metadata.size();
+  delta::v1::CommitRequest request;
+  request.set_session(session_);
+  request.set_path(target_.path);
+  *request.mutable_metadata() = std::move(metadata);
+  request.set_root(std::move(root));
+  request.set_operation_id(target_.operation_id);
+  if (target_.replaces) *request.mutable_replaces() = *target_.replaces;
+  request.set_author(target_.author);
+  auto response = co_await engine_->delta->Commit(std::move(request));
+  if (!response.ok()) co_return response.status();
+  const uint64_t moved = transfer_.moved();
+  transfer_.Finish(1, size, size > moved ? size - moved : 0);
+  Close(absl::OkStatus());
+  co_return response;
+}
+
+void UploadSession::Close(const absl::Status& why) {
+  if (closed_) return;
+  closed_ = true;
+  events_ = {};
+  if (!why.ok()) transfer_.Fail(why);
+  if (intake_ != nullptr) intake_->Close();
+  if (stream_ != nullptr) stream_->Cancel();
+}
+
+}  // namespace dray::transfer

@@ -1,0 +1,123 @@
+#ifndef DRAY_SERVICES_TRANSFER_ENGINE_UPLOAD_SESSION_H_
+#define DRAY_SERVICES_TRANSFER_ENGINE_UPLOAD_SESSION_H_
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "core/base/ids.h"
+#include "core/base/status.h"
+#include "dray/delta/v1/delta.pb.h"
+#include "services/transfer/engine/activity.h"
+#include "services/transfer/engine/chunk_intake.h"
+#include "services/transfer/engine/delta_client.h"
+#include "services/transfer/engine/engine.h"
+
+namespace dray::transfer {
+
+// The upload of one file: what it is made of is compared with what delta knows, the chunks that are
+// missing are taken in, and in the end there is a new version. Everything happens on one executor.
+// It keeps itself alive while it works.
+class UploadSession : public std::enable_shared_from_this<UploadSession> {
+ public:
+  // Offered nodes without an answer, entries of nodes without an answer, and chunks asked for that
+  // have not come: at most this many of each.
+  static constexpr size_t kMaxPending = 65'536;
+
+  struct Target {
+    std::string path;
+    std::string operation_id;
+    std::optional<wire::v1::Precondition> replaces;
+    std::string author;
+  };
+  struct Known {
+    uint64_t answered = 0;
+    std::vector<uint64_t> unknown;
+  };
+  struct Wanted {
+    uint64_t ordinal = 0;
+    std::vector<uint32_t> missing;
+  };
+  using Answer = std::variant<Known, Wanted>;
+  struct Events {
+    // Data taken in so far, in bytes as received.
+    std::function<void(uint64_t total_bytes)> on_stored;
+    // The session failed while nobody waited for it. At most once.
+    std::function<void(const absl::Status&)> on_failure;
+  };
+
+  // Opens a session with delta. `connection` outlives the session.
+  static boost::asio::awaitable<absl::StatusOr<std::shared_ptr<UploadSession>>> Open(
+      const Engine* engine, boost::asio::any_io_executor executor,
+      const Activity::Connection* connection, Target target);
+  ~UploadSession();
+
+  // To be set before the first data.
+  void SetEvents(Events events) { events_ = std::move(events); }
+
+  // Asks delta about nodes: `node_ids` are ids, one after the other. Their ordinals count on.
+  boost::asio::awaitable<absl::Status> Offer(std::string node_ids);
+  // The entries of a node that delta did not know.
+  boost::asio::awaitable<absl::Status> AddNode(uint64_t ordinal, std::string encoding);
+  // Delta's next answer. For one coroutine at a time. CANCELLED after Close().
+  boost::asio::awaitable<absl::StatusOr<Answer>> NextAnswer();
+
+  // Whether delta asked for this chunk; each time it did counts for one. INVALID_ARGUMENT else.
+  absl::Status Expect(const ChunkId& id);
+  // Takes a run of expected chunks over; returns when the one before is in.
+  boost::asio::awaitable<absl::Status> Store(DataRun run);
+  // Whether Store() would not wait; then StoreNow() does the same.
+  bool ready_to_store() const { return intake_->idle(); }
+  void StoreNow(DataRun run) { intake_->StoreNow(std::move(run)); }
+  boost::asio::awaitable<absl::Status> DrainStores();
+
+  // Makes the version, after all data is durable and known to delta.
+  boost::asio::awaitable<absl::StatusOr<delta::v1::CommitResponse>> Commit(
+      std::string root, wire::v1::Metadata metadata);
+
+  // Ends the session, for `why`: what waits returns, no event comes any more.
+  void Close(const absl::Status& why);
+
+ private:
+  struct PendingNode {
+    uint64_t ordinal = 0;
+    std::string encoding;
+    size_t entries = 0;
+  };
+
+  UploadSession(const Engine* engine, boost::asio::any_io_executor executor,
+                const Activity::Connection* connection, Target target);
+  boost::asio::awaitable<absl::Status> Begin();
+  absl::StatusOr<Answer> TakeKnown(const delta::v1::CompareResponse::Known& known);
+  absl::StatusOr<Answer> TakeWanted(const delta::v1::CompareResponse::Wanted& wanted);
+
+  const Engine* const engine_;
+  const boost::asio::any_io_executor executor_;
+  const Target target_;
+  Activity::Transfer transfer_;
+  Events events_;
+
+  std::unique_ptr<CompareStream> stream_;
+  uint64_t session_ = 0;
+  uint64_t offered_ = 0;
+  uint64_t answered_ = 0;
+  std::deque<PendingNode> pending_nodes_;
+  size_t pending_entries_ = 0;
+  absl::flat_hash_set<ChunkId> wanted_;
+  std::shared_ptr<ChunkIntake> intake_;
+  uint64_t stored_bytes_ = 0;
+  bool closed_ = false;
+};
+
+}  // namespace dray::transfer
+
+#endif  // DRAY_SERVICES_TRANSFER_ENGINE_UPLOAD_SESSION_H_

@@ -1,0 +1,35 @@
+#ifndef DRAY_SERVICES_TRANSFER_FLAGS_H_
+#define DRAY_SERVICES_TRANSFER_FLAGS_H_
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "core/base/status.h"
+#include "core/daemon/daemon.h"
+#include "services/transfer/server.h"
+
+namespace dray::transfer {
+
+// dray-transfer's command line.
+struct Flags {
+  DaemonFlags daemon;
+  std::vector<std::string> listen = {"127.0.0.1:5000"};
+  std::string admin = "127.0.0.1:5050";
+  std::string data = "./var/transfer";
+  std::string delta = "127.0.0.1:5051";
+  std::string monitor;
+  bool allow_anyone = false;
+  size_t max_connections = 10'000;
+  int threads = 0;
+  double drain_seconds = 25;
+};
+
+void AddFlags(CLI::App& app, Flags* flags);
+
+// INVALID_ARGUMENT or FAILED_PRECONDITION says which flag is wrong, why, and what to do.
+absl::StatusOr<Server::Options> ToOptions(const Flags& flags);
+
+}  // namespace dray::transfer
+
+#endif  // DRAY_SERVICES_TRANSFER_FLAGS_H_
