@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "core/framing/frame.h"
-#include "core/framing/testing/fuzz_runner.h"
+#include "core/testing/fuzz_runner.h"
 #include "dray/wire/v1/wire.pb.h"
 
 namespace dray {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <optional>
 #include <random>
 #include <string>
 #include <thread>
@@ -22,13 +23,10 @@ class Published {
     absl::MutexLock lock(&mutex_);
     records_.emplace_back(number, location);
   }
-  std::pair<uint64_t, RecordLocation> Pick(uint64_t random) {
+  // Nothing while there are none.
+  std::optional<std::pair<uint64_t, RecordLocation>> Pick(uint64_t random) {
     absl::MutexLock lock(&mutex_);
-    mutex_.Await(absl::Condition(
-        +[](std::vector<std::pair<uint64_t, RecordLocation>>* records) {
-          return !records->empty();
-        },
-        &records_));
+    if (records_.empty()) return std::nullopt;
     return records_[random % records_.size()];
   }
   size_t size() {
@@ -62,7 +60,9 @@ void ReadUntil(const std::atomic<bool>& stop, SegmentStore& store, uint64_t seed
                Published& published) {
   std::mt19937_64 random(seed);
   while (!stop) {
-    const auto [number, location] = published.Pick(random());
+    const auto picked = published.Pick(random());
+    if (!picked) continue;
+    const auto& [number, location] = *picked;
     ASSERT_TRUE(ReadRecord(store, location) == TestRecord(number, kRecordBytes)) << number;
   }
 }

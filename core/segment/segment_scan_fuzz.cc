@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "core/framing/data_frame.h"
-#include "core/framing/testing/fuzz_runner.h"
 #include "core/segment/segment_format.h"
 #include "core/segment/segment_scanner.h"
 #include "core/segment/testing/test_records.h"
+#include "core/testing/fuzz_runner.h"
 
 namespace dray {
 namespace {

@@ -3,7 +3,7 @@
 load("@rules_cc//cc:defs.bzl", "cc_test")
 
 def fuzz_test(name, deps = [], **kwargs):
-    """A test of `name`.cc, which defines what core/framing/testing/fuzz_runner.h declares.
+    """A test of `name`.cc, which defines what core/testing/fuzz_runner.h declares.
 
     Args:
       name: the target and, with .cc, its source.
@@ -14,6 +14,6 @@ def fuzz_test(name, deps = [], **kwargs):
         name = name,
         size = "small",
         srcs = [name + ".cc"],
-        deps = deps + ["//core/framing/testing:fuzz_runner"],
+        deps = deps + ["//core/testing:fuzz_runner"],
         **kwargs
     )

@@ -1,4 +1,4 @@
-#include "core/framing/testing/fuzz_runner.h"
+#include "core/testing/fuzz_runner.h"
 
 #include <gtest/gtest.h>
 

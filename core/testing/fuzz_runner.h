@@ -1,5 +1,5 @@
-#ifndef DRAY_CORE_FRAMING_TESTING_FUZZ_RUNNER_H_
-#define DRAY_CORE_FRAMING_TESTING_FUZZ_RUNNER_H_
+#ifndef DRAY_CORE_TESTING_FUZZ_RUNNER_H_
+#define DRAY_CORE_TESTING_FUZZ_RUNNER_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -21,4 +21,4 @@ std::vector<std::string> FuzzCorpus();
 
 }  // namespace dray
 
-#endif  // DRAY_CORE_FRAMING_TESTING_FUZZ_RUNNER_H_
+#endif  // DRAY_CORE_TESTING_FUZZ_RUNNER_H_
