@@ -123,7 +123,7 @@ TEST(MonitorTest, TheExpositionKeepsToTheFormat) {
   auto request = Request();
   v1::Family* family = request.add_families();
   family->set_name("dray_errors_total");
-  family->set_help("Line\nbreak \\ here");
+  family->set_help("Errors.");
   family->set_type(v1::COUNTER);
   (*family->add_series()->mutable_labels())["code"] = "a\"b\nc\\";
   ASSERT_TRUE(Push(*monitor, request).ok());

@@ -81,10 +81,17 @@ std::string LabelKey(const v1::Series& series) {
   return key;
 }
 
+// The serializer writes helps as they are: one that breaks the line could add series of its own.
+bool IsHelp(std::string_view help) {
+  return help.size() <= kMaxHelpBytes && std::all_of(help.begin(), help.end(), [](char c) {
+           return c >= ' ' && c <= '~' && c != '\\';
+         });
+}
+
 const char* RefuseFamily(const v1::Family& family, std::set<std::string>* names) {
   if (!IsMetricName(family.name())) return "bad_metric_name";
   if (family.type() < v1::COUNTER || family.type() > v1::HISTOGRAM) return "bad_metric_type";
-  if (family.help().size() > kMaxHelpBytes) return "bad_help";
+  if (!IsHelp(family.help())) return "bad_help";
   return names->insert(family.name()).second ? nullptr : "duplicate_family";
 }
 

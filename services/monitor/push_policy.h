@@ -26,14 +26,17 @@ using Refusals = std::map<std::string, int64_t>;
 // '-', and the software's name is short.
 absl::Status CheckIdentity(const v1::PushRequest& push);
 
-// Takes out of `push` whatever is not allowed and counts it:
-//   families: the name is dray_... or process_..., of a-z, 0-9 and '_', and not dray_up; the type
-//   is known; no name twice series: at most 1000; labels of known names (instance, service and le
-//   are monitor's to add), values at most 64 bytes; no two alike;
-//     counters are finite and not negative; histograms have rising bounds up to +Inf and counts
-//     that add up
-//   events, connections, transfers: at most 1000 of each, their texts short, a level or direction
-//   that is known
+// Takes out of `push` whatever is not allowed and counts it.
+//
+// Families stay whose name is dray_... or process_..., of a-z, 0-9 and '_', and not dray_up; whose
+// type is known; whose help is one line of ASCII, at most 256 bytes; and no name twice.
+//
+// Series stay, 1000 of them, whose labels have known names (instance, service and le are monitor's
+// to add) and values of at most 64 bytes; no two alike. Counters are finite and not negative;
+// histograms have rising bounds up to +Inf and counts that add up.
+//
+// Of events, connections and transfers 1000 each stay, with short texts, and a level or direction
+// that is known.
 void RemoveInadmissible(v1::PushRequest* push, Refusals* refusals);
 
 }  // namespace dray::monitor

@@ -99,6 +99,15 @@ TEST(PushPolicyTest, TypesHelpsAndDuplicates) {
   EXPECT_EQ(push.families(0).series(0).value(), 1);
 }
 
+TEST(PushPolicyTest, AHelpCannotBreakItsLine) {
+  for (const char* help : {"a\ndray_up 1", "a\r", "a\\n", "caf\xc3\xa9"}) {
+    v1::PushRequest push;
+    AddSeries(&push, "dray_a", v1::GAUGE);
+    push.mutable_families(0)->set_help(help);
+    EXPECT_EQ(Refuse(&push), (Refusals{{"bad_help", 1}})) << help;
+  }
+}
+
 TEST(PushPolicyTest, Labels) {
   for (const char* name : {"path", "instance", "service", "le", ""}) {
     v1::PushRequest push;
