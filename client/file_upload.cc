@@ -116,8 +116,8 @@ absl::StatusOr<wire::v1::PutDone> Attempt::Run(const std::shared_ptr<Attempt>& s
   if (status.ok()) status = SendLoop();
   if (!status.ok()) Fail(status);
   hasher.join();
-  absl::StatusOr<wire::v1::PutDone> done = status;
-  if (status.ok()) done = Commit();
+  absl::StatusOr<wire::v1::PutDone> done =
+      status.ok() ? Commit() : absl::StatusOr<wire::v1::PutDone>(status);
   connection_->Finish(id_);
   if (!done.ok()) {
     absl::MutexLock lock(&mu_);
