@@ -83,9 +83,8 @@ class SourceStream final : public grpc::ServerWriteReactor<Response> {
 
   void WriteOrGoOn() {
     if (next_ < messages_.size()) {
-      grpc::WriteOptions options;
-      if (next_ + 1 < messages_.size()) options.set_buffer_hint();
-      this->StartWrite(&messages_[next_++], options);
+      // No buffer hint: such a write is done only when something else happens to be written.
+      this->StartWrite(&messages_[next_++]);
     } else if (status_.ok() && more_) {
       MakeNext();
     } else {
