@@ -7,14 +7,7 @@ namespace dray {
 namespace {
 
 spdlog::level::level_enum LevelOf(gpr_log_severity severity) {
-  switch (severity) {
-    case GPR_LOG_SEVERITY_ERROR:
-      return spdlog::level::warn;
-    case GPR_LOG_SEVERITY_INFO:
-      return spdlog::level::debug;
-    default:
-      return spdlog::level::trace;
-  }
+  return severity == GPR_LOG_SEVERITY_ERROR ? spdlog::level::debug : spdlog::level::trace;
 }
 
 void Log(gpr_log_func_args* message) {

@@ -4,8 +4,8 @@
 namespace dray {
 
 // Has gRPC log through spdlog's default logger, in our format, instead of to standard error in its
-// own. Its errors are warnings here: what they mean for us, our own lines tell. To be called once,
-// after StartLogging and before gRPC is used.
+// own. Its errors are for debugging here: what they mean for us, our own lines tell, from the
+// statuses that it returns. To be called once, after StartLogging and before gRPC is used.
 void RouteGrpcLogs();
 
 }  // namespace dray
