@@ -4,7 +4,10 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <atomic>
+#include <filesystem>
+#include <numeric>
 #include <thread>
 
 #include "absl/synchronization/blocking_counter.h"
@@ -212,6 +215,33 @@ TEST_F(SqliteCatalogTest, AFullDiskFailsTheCommitAndTheCatalogGoesOnLater) {
   EXPECT_TRUE(Write([](CatalogTransaction& t) { return t.AddChunk(TestChunk(1)); }).ok());
   EXPECT_TRUE(HasChunk(1));
   ExpectConsistent(*catalog_);
+}
+
+// Cost grows with the change, not with the file: 160,000 chunks are some 10 GiB.
+TEST_F(SqliteCatalogTest, ASmallEditOfALargeFileWritesLittle) {
+  std::vector<uint64_t> numbers(160'000);
+  std::iota(numbers.begin(), numbers.end(), 0);
+  const TestFile file = MakeTestFile(numbers);
+  ASSERT_TRUE(Write([&](CatalogTransaction& t) { return AddTestFile(t, file); }).ok());
+  catalog_.reset();  // empties the log
+  catalog_ = OpenTestCatalog(file_);
+  numbers[80'000] = 999'999;
+  TestFile edited = MakeTestFile(numbers);
+  edited.chunks = {TestChunk(999'999)};
+  std::erase_if(edited.nodes, [&](const auto& node) {
+    return std::any_of(file.nodes.begin(), file.nodes.end(),
+                       [&](const auto& old) { return old.id == node.id; });
+  });
+  EXPECT_LE(edited.nodes.size(), 6u);
+  ASSERT_TRUE(Write([&](CatalogTransaction& transaction) -> absl::Status {
+                DRAY_RETURN_IF_ERROR(AddTestFile(transaction, edited));
+                DRAY_ASSIGN_OR_RETURN(const EntryId entry, transaction.AddEntry(kTopEntry, "f"));
+                return transaction.AddVersion(entry, FileVersion(1, edited));
+              }).ok());
+  const uint64_t log_bytes = std::filesystem::file_size(file_ + "-wal");
+  RecordProperty("log_bytes", std::to_string(log_bytes));
+  EXPECT_GT(log_bytes, 0u);
+  EXPECT_LT(log_bytes, 256u * 1024);
 }
 
 struct Damage {
