@@ -7,6 +7,7 @@
 #include "absl/time/clock.h"
 #include "core/base/version.h"
 #include "core/net/address.h"
+#include "core/telemetry/grpc_log.h"
 #include "core/telemetry/monitor_pusher.h"
 #include "core/telemetry/process_metrics.h"
 #include "services/delta/catalog/open_catalog.h"
@@ -52,6 +53,7 @@ std::unique_ptr<MonitorPusher> MakePusher(const std::string& monitor,
 absl::Status Serve(const ServeFlags& flags) {
   DRAY_ASSIGN_OR_RETURN(Address address, ListenAddress(flags));
   DRAY_RETURN_IF_ERROR(StartLogging(flags.daemon.log));
+  RouteGrpcLogs();
   StopSignal stop;
   auto registry = std::make_shared<prometheus::Registry>();
   DeltaMetrics metrics(*registry);

@@ -1,6 +1,5 @@
 #include "services/delta/engine/server.h"
 
-#include <grpc/support/log.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/security/server_credentials.h>
@@ -10,7 +9,6 @@
 #include <utility>
 
 #include "absl/time/clock.h"
-#include "core/telemetry/logging.h"
 #include "services/delta/engine/delta_service.h"
 
 namespace dray::delta {
@@ -20,18 +18,12 @@ namespace {
 constexpr int kMaxRequestBytes = 4 * 1024 * 1024;
 constexpr int kMaxStreamsOfConnection = 4096;
 
-// What gRPC says of itself, on our log; what matters of it comes back as statuses.
-void LogForGrpc(gpr_log_func_args* args) {
-  spdlog::debug("gRPC: {} ({}:{})", args->message, args->file, args->line);
-}
-
 class DeltaServerImpl final : public DeltaServer {
  public:
   DeltaServerImpl(Catalog* catalog, DeltaMetrics* metrics, NowFunction now)
       : service_(catalog, metrics, std::move(now)) {}
 
   absl::Status Listen(const std::string& address) {
-    gpr_set_log_function(LogForGrpc);
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;
