@@ -90,7 +90,7 @@ void Console::ShowFile(const FileReport& report) {
     // Most messages name the file already.
     Error(why.find(name) != std::string::npos ? why : absl::StrCat(name, ": ", why));
   } else {
-    spdlog::info("{}", FileJson(report));
+    if (spdlog::should_log(spdlog::level::info)) spdlog::info("{}", FileJson(report));
   }
   if (options_.json) Print(FileJson(report));
 }

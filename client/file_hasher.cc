@@ -68,10 +68,12 @@ void HashAll(absl::Span<HashedChunk> chunks) {
   for (size_t i = 0; i < chunks.size(); ++i) chunks[i].id = ids[i];
 }
 
-absl::StatusOr<Root> RootOfFile(int fd) {
+absl::StatusOr<Root> RootOfFile(int fd, uint64_t* chunks) {
+  *chunks = 0;
   TreeBuilder builder({});
-  DRAY_RETURN_IF_ERROR(HashFile(fd, [&](absl::Span<const HashedChunk> chunks) {
-                         for (const HashedChunk& chunk : chunks) {
+  DRAY_RETURN_IF_ERROR(HashFile(fd, [&](absl::Span<const HashedChunk> group) {
+                         *chunks += group.size();
+                         for (const HashedChunk& chunk : group) {
                            builder.Add(chunk.id, chunk.length_bytes());
                          }
                          return absl::OkStatus();

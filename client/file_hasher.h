@@ -32,8 +32,8 @@ std::vector<HashedChunk> CutContents(Bytes contents);
 // Fills in the ids of all chunks, wherever they are from.
 void HashAll(absl::Span<HashedChunk> chunks);
 
-// The root of a file that lies on disk.
-absl::StatusOr<Root> RootOfFile(int fd);
+// The root of a file that lies on disk; `chunks` is set to how many it has.
+absl::StatusOr<Root> RootOfFile(int fd, uint64_t* chunks);
 
 }  // namespace dray
 

@@ -87,10 +87,12 @@ bool GetWorker::IsThere(const RemoteFile& file) {
   struct stat status;
   if (::fstat(fd->get(), &status) != 0) return false;
   if (static_cast<uint64_t>(status.st_size) != file.size_bytes()) return false;
-  const auto root = RootOfFile(fd->get());
+  uint64_t chunks = 0;
+  const auto root = RootOfFile(fd->get(), &chunks);
   if (!root.ok() || *root != file.root) return false;
   const absl::Status set = SetMetadata(fd->get(), file.version.metadata(), options_);
   operation_.tracker->AddDone(static_cast<int64_t>(file.size_bytes()));
+  operation_.tracker->AddChunks(chunks);
   ReportFile(operation_.tracker, file,
              set.ok() ? FileReport::Outcome::kUnchanged : FileReport::Outcome::kFailed,
              WithContext(set, EscapeName(file.local)));

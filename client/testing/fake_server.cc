@@ -1,6 +1,7 @@
 #include "client/testing/fake_server.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -499,6 +500,8 @@ void FakeServer::Accept() {
   while (true) {
     const int fd = ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC);
     if (fd < 0) return;
+    const int on = 1;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     absl::MutexLock lock(&mu_);
     ++frames_[FrameType{}];
     const auto place = sockets_.insert(sockets_.end(), fd);
