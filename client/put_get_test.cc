@@ -344,7 +344,7 @@ TEST_F(PutGetTest, SmallFilesSurviveALostConnection) {
   }
 }
 
-TEST_F(PutGetTest, RestlessFileEndsWithAClearError) {
+TEST_F(PutGetTest, UploadThatIsAlwaysRefusedIsGivenUp) {
   FakeServer::Script script;
   script.refuse_data_frames = 100;
   server_.SetScript(script);
@@ -352,6 +352,37 @@ TEST_F(PutGetTest, RestlessFileEndsWithAClearError) {
   const Outcome put = Put("f", "f");
   EXPECT_EQ(Failure(put).code(), absl::StatusCode::kAborted);
   EXPECT_EQ(put.summary.bytes_total, 0u);
+  EXPECT_THAT(waits_, ElementsAre(1, 2, 4, 8, 16));
+}
+
+TEST_F(PutGetTest, FileThatChangesOnceIsPutAsItIsInTheEnd) {
+  FakeServer::Script script;
+  script.on_frame = [this](FrameType type, int count) {
+    if (type == FrameType::kPutOffer && count == 0) tree_.Write("f", Noise(4'000'000, 17));
+    return FakeServer::Action::kServe;
+  };
+  server_.SetScript(script);
+  tree_.Write("f", Noise(3'000'000, 16));
+  const Outcome put = Put("f", "f");
+  ASSERT_TRUE(put.ok()) << Failure(put);
+  EXPECT_TRUE(server_.Contents("f") == Noise(4'000'000, 17));
+  EXPECT_EQ(put.summary.bytes_total, 4'000'000u);
+  ASSERT_EQ(notices_.size(), 1u);
+  EXPECT_THAT(notices_[0], HasSubstr("starting over"));
+}
+
+TEST_F(PutGetTest, RestlessFileEndsWithAClearError) {
+  FakeServer::Script script;
+  script.on_frame = [this](FrameType type, int count) {
+    if (type == FrameType::kPutOffer) tree_.Write("f", Noise(3'000'000, 20 + count));
+    return FakeServer::Action::kServe;
+  };
+  server_.SetScript(script);
+  tree_.Write("f", Noise(3'000'000, 13));
+  const Outcome put = Put("f", "f");
+  EXPECT_EQ(Failure(put).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(Failure(put).message()), HasSubstr("keeps changing"));
+  EXPECT_FALSE(server_.Find("f").has_value());
 }
 
 // ---- Servers that lie ----

@@ -45,6 +45,11 @@ class FakeServer::Session {
     Raw(std::string(reinterpret_cast<const char*>(kPreface.data()), kPreface.size()));
     while (ReadFrame() && Handle()) {
     }
+    // What is still unread would turn the close into a reset, which may overtake the last answer.
+    ::shutdown(fd_, SHUT_WR);
+    char rest[4096];
+    while (::recv(fd_, rest, sizeof(rest), 0) > 0) {
+    }
   }
 
  private:

@@ -1,0 +1,110 @@
+#include "client/upload_ledger.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "core/chunking/sha256.h"
+
+namespace dray {
+namespace {
+
+constexpr uint32_t kLength = 20'000;
+
+// A file of `count` different chunks.
+class UploadLedgerTest : public ::testing::Test {
+ protected:
+  void OfferFile(int count) {
+    uint64_t offset = 0;
+    TreeBuilder builder([&](TreeBuilder::FinishedNode node) {
+      const uint64_t length = node.node.length_bytes();
+      const bool leaf = node.node.level == 0;
+      if (leaf) leaves_.push_back(node.node);
+      ledger_.Offer(std::move(node), offset);
+      ++nodes_;
+      if (leaf) offset += length;
+    });
+    for (int i = 0; i < count; ++i) {
+      builder.Add(Sha256(AsBytes(std::to_string(i))).As<ChunkTag>(), kLength);
+    }
+    builder.Finish();
+  }
+  uint64_t Know(uint64_t answered, std::vector<uint64_t> unknown) {
+    wire::v1::PutKnown known;
+    known.set_answered(answered);
+    known.mutable_unknown()->Add(unknown.begin(), unknown.end());
+    return ledger_.OnKnown(known).value();
+  }
+  absl::StatusOr<uint64_t> Want(uint64_t ordinal, std::vector<uint32_t> missing) {
+    wire::v1::PutWanted wanted;
+    wanted.set_ordinal(ordinal);
+    wanted.mutable_missing()->Add(missing.begin(), missing.end());
+    return ledger_.OnWanted(wanted);
+  }
+
+  UploadLedger ledger_;
+  std::vector<Node> leaves_;
+  uint64_t nodes_ = 0;
+};
+
+TEST_F(UploadLedgerTest, KnownFileNeedsNothing) {
+  OfferFile(1000);
+  EXPECT_EQ(ledger_.unanswered_bytes(), 1000u * kLength);
+  std::string ids;
+  while (ledger_.has_offers()) ids += ledger_.TakeOffers();
+  EXPECT_EQ(ids.size(), nodes_ * kDigestBytes);
+  EXPECT_FALSE(ledger_.settled());
+  EXPECT_EQ(Know(nodes_, {}), 1000u * kLength);
+  EXPECT_TRUE(ledger_.settled());
+  EXPECT_EQ(ledger_.unanswered_bytes(), 0u);
+}
+
+TEST_F(UploadLedgerTest, WantedChunksLieWhereTheyShould) {
+  OfferFile(1000);
+  while (ledger_.has_offers()) ledger_.TakeOffers();
+  ASSERT_GE(leaves_.size(), 3u);
+  Know(nodes_, {1, nodes_ - 1});  // the second leaf and the root
+  EXPECT_EQ(ledger_.TakeNode()->ordinal(), 1u);
+  EXPECT_EQ(ledger_.TakeNode()->ordinal(), nodes_ - 1);
+  EXPECT_FALSE(ledger_.TakeNode().has_value());
+  const uint64_t leaf_bytes = leaves_[1].length_bytes();
+  EXPECT_EQ(*Want(1, {2, 5}), leaf_bytes - 2 * kLength);
+  const auto* chunk = ledger_.NextChunk();
+  ASSERT_NE(chunk, nullptr);
+  EXPECT_EQ(chunk->id, leaves_[1].entries[2].chunk());
+  EXPECT_EQ(chunk->offset_bytes, leaves_[0].length_bytes() + 2 * kLength);
+  ledger_.PopChunk();
+  EXPECT_EQ(ledger_.NextChunk()->offset_bytes, leaves_[0].length_bytes() + 5 * kLength);
+  EXPECT_EQ(ledger_.wanted_bytes(), kLength);
+  ledger_.PopChunk();
+  EXPECT_TRUE(ledger_.settled()) << "nodes above the leaves are not waited for";
+}
+
+TEST_F(UploadLedgerTest, RefusesAnswersThatFitNothing) {
+  OfferFile(100);
+  while (ledger_.has_offers()) ledger_.TakeOffers();
+  wire::v1::PutKnown too_far;
+  too_far.set_answered(nodes_ + 1);
+  EXPECT_EQ(ledger_.OnKnown(too_far).status().code(), absl::StatusCode::kInternal);
+  wire::v1::PutKnown beyond;
+  beyond.set_answered(1);
+  beyond.add_unknown(1);
+  EXPECT_EQ(ledger_.OnKnown(beyond).status().code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(Want(0, {0}).status().code(), absl::StatusCode::kInternal) << "it was not sent";
+}
+
+TEST_F(UploadLedgerTest, RefusesWantedIndicesOutOfRangeOrOrder) {
+  for (const std::vector<uint32_t>& bad : {std::vector<uint32_t>{4000}, {3, 3}, {3, 2}}) {
+    ledger_ = UploadLedger();
+    leaves_.clear();
+    nodes_ = 0;
+    OfferFile(100);
+    Know(1, {0});
+    ledger_.TakeNode();
+    EXPECT_EQ(Want(0, bad).status().code(), absl::StatusCode::kInternal);
+  }
+}
+
+}  // namespace
+}  // namespace dray
