@@ -129,7 +129,6 @@ class Connection {
 
   mutable absl::Mutex mu_;
   absl::Status status_ ABSL_GUARDED_BY(mu_);
-  bool ended_ ABSL_GUARDED_BY(mu_) = false;  // the reader has told every handler
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
   uint16_t next_request_ ABSL_GUARDED_BY(mu_) = 1;
   std::map<uint16_t, std::shared_ptr<RequestHandler>> requests_ ABSL_GUARDED_BY(mu_);

@@ -5,7 +5,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -131,26 +130,6 @@ absl::Status Socket::SendAll(absl::Span<iovec> parts) {
 absl::Status Socket::SendAll(std::string_view bytes) {
   iovec part = {const_cast<char*>(bytes.data()), bytes.size()};
   return SendAll(absl::MakeSpan(&part, bytes.empty() ? 0 : 1));
-}
-
-absl::Status Socket::SendFile(int file, uint64_t offset, size_t count) {
-  auto at = static_cast<off_t>(offset);
-  while (count > 0) {
-    const ssize_t n = ::sendfile(fd_.get(), file, &at, count);
-    if (n == 0) return absl::FailedPreconditionError("the file became shorter");
-    if (n < 0) {
-      if (errno == EINTR) continue;
-      if (errno != EAGAIN) {
-        return absl::UnavailableError(
-            absl::StrCat("lost the connection to ", peer_, ": ", std::strerror(errno)));
-      }
-      DRAY_RETURN_IF_ERROR(WaitWritable());
-      continue;
-    }
-    traffic_->sent.fetch_add(static_cast<uint64_t>(n), std::memory_order_relaxed);
-    count -= static_cast<size_t>(n);
-  }
-  return absl::OkStatus();
 }
 
 absl::StatusOr<size_t> Socket::Receive(MutableBytes out, absl::Duration timeout) {

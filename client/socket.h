@@ -36,10 +36,6 @@ class Socket {
   absl::Status SendAll(absl::Span<iovec> parts);
   absl::Status SendAll(std::string_view bytes);
 
-  // Sends up to `count` bytes of `file` from `offset` on, straight from the page cache.
-  // FAILED_PRECONDITION "shorter" when the file ends before.
-  absl::Status SendFile(int file, uint64_t offset, size_t count);
-
   // Receives at least one byte; 0 when none came within `timeout`. UNAVAILABLE when the peer
   // closed.
   absl::StatusOr<size_t> Receive(MutableBytes out, absl::Duration timeout);
