@@ -63,7 +63,9 @@ INSTANTIATE_TEST_SUITE_P(Services, StartupTest, ::testing::Values("monitor", "de
                          [](const auto& info) { return info.param; });
 
 TEST_P(StartupTest, WrongFlagIsNamed) {
-  EXPECT_EQ(Run(GetParam(), {"--no-such-flag"}), 2);
+  std::vector<std::string> flags = Flags(GetParam(), "--listen", "127.0.0.1:0");
+  flags.push_back("--no-such-flag");
+  EXPECT_EQ(Run(GetParam(), flags), 2);
   EXPECT_THAT(output_, HasSubstr("no-such-flag"));
 }
 

@@ -122,7 +122,7 @@ void WriteFile(const std::string& file, std::string_view contents, unsigned mode
 }
 
 std::string ReadFile(const std::string& file) {
-  const auto contents = ReadWholeFile(file, size_t{1} << 30);
+  const auto contents = ReadWholeFile(file, FileSize(file) + 1);
   EXPECT_TRUE(contents.ok()) << contents.status();
   return contents.value_or("");
 }

@@ -10,12 +10,12 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "core/base/file.h"
+#include "tests/support/files.h"
 
 namespace dray::testing {
 namespace {
 
 constexpr absl::Duration kStartTimeout = absl::Seconds(30);
-constexpr size_t kOutputLimitBytes = 16 << 20;
 
 std::string ProgramFolder(const std::string& name) {
   return name == "dray" ? "cli" : "services/" + name.substr(name.find('-') + 1);
@@ -83,9 +83,7 @@ std::string Service::Address(const std::string& port_name) const {
   return "";
 }
 
-std::string Service::Output() const {
-  return ReadWholeFile(OutputFile(), kOutputLimitBytes).value_or("");
-}
+std::string Service::Output() const { return Exists(OutputFile()) ? ReadFile(OutputFile()) : ""; }
 
 bool Service::ReadPortFile() {
   const auto text = ReadWholeFile(PortFile(), 65536);

@@ -7,12 +7,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "core/base/file.h"
+#include "tests/support/files.h"
 
 namespace dray::testing {
 namespace {
-
-constexpr size_t kOutputLimitBytes = 512 << 20;
 
 std::vector<Service::PortFlag> MonitorPorts() { return {{"--listen", "grpc"}, {"--http", "http"}}; }
 std::vector<Service::PortFlag> DeltaPorts() { return {{"--listen", "grpc"}}; }
@@ -20,9 +18,8 @@ std::vector<Service::PortFlag> TransferPorts() {
   return {{"--listen", "listen"}, {"--admin", "admin"}};
 }
 
-std::string ReadOutput(const std::string& file) {
-  return ReadWholeFile(file, kOutputLimitBytes).value_or("");
-}
+// Empty for a file that is not there.
+std::string ReadOutput(const std::string& file) { return Exists(file) ? ReadFile(file) : ""; }
 
 }  // namespace
 
