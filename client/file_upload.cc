@@ -23,7 +23,7 @@ namespace {
 
 // How far hashing may run ahead of the server's answers, and of the sending of what it wants.
 constexpr uint64_t kMaxUnansweredBytes = 64 << 20;
-constexpr uint64_t kMaxWantedBytes = 128 << 20;
+constexpr uint64_t kMaxWantedBytes = 64 << 20;
 // Data sent with one system call.
 constexpr size_t kSendBytes = 1 << 20;
 constexpr int kMaxRestarts = 3;
