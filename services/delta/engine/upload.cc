@@ -33,13 +33,15 @@ void FlushReadyNodes(Catalog& catalog, const std::shared_ptr<CompareSession>& se
 
 absl::StatusOr<PendingNodes> NodesToCommit(CatalogView& view, const CompareSession* session,
                                            const Root& root) {
+  // In this order: a node leaves the session only when the catalog has it, so what has left before
+  // this note is found by the look-up after it.
+  PendingNodes nodes = session == nullptr ? PendingNodes() : session->NodesBeneath(root);
   DRAY_ASSIGN_OR_RETURN(const auto known, view.FindNode(root));
   if (known) return PendingNodes();
   if (session == nullptr) {
     return absl::AbortedError(
         "the upload's session has ended before its commit; put the file again");
   }
-  PendingNodes nodes = session->NodesBeneath(root);
   if (nodes.empty()) {
     return absl::FailedPreconditionError(absl::StrCat(
         "root ", root.hex(), " was never offered in this session; put the file again"));
