@@ -11,7 +11,7 @@
 namespace dray::testing {
 namespace {
 
-constexpr uint64_t kFileBytes = uint64_t{1} << 30;
+constexpr uint64_t kFileBytes = 512 << 20;
 
 class DrainTest : public ::testing::Test {
  protected:
