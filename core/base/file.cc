@@ -27,7 +27,8 @@ absl::StatusOr<UniqueFd> OpenFile(const std::string& name, int flags, mode_t mod
 absl::StatusOr<size_t> ReadAt(int fd, uint64_t offset, MutableBytes out) {
   size_t done = 0;
   while (done < out.size()) {
-    ssize_t n = ::pread(fd, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
+    ssize_t n =
+        ::pread(fd, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return ErrnoStatus(errno, "cannot read");
     if (n == 0) break;
@@ -57,8 +58,7 @@ absl::Status SyncFolder(const std::string& folder) {
 absl::StatusOr<std::string> ReadWholeFile(const std::string& name, size_t limit_bytes) {
   DRAY_ASSIGN_OR_RETURN(UniqueFd fd, OpenFile(name, O_RDONLY));
   std::string contents(limit_bytes + 1, '\0');
-  auto read = ReadAt(fd.get(), 0,
-                     {reinterpret_cast<uint8_t*>(contents.data()), contents.size()});
+  auto read = ReadAt(fd.get(), 0, {reinterpret_cast<uint8_t*>(contents.data()), contents.size()});
   if (!read.ok()) return WithContext(read.status(), name);
   if (*read > limit_bytes) {
     return absl::ResourceExhaustedError(

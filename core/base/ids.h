@@ -30,7 +30,9 @@ class Digest {
     std::memcpy(digest.bytes_.data(), bytes.data(), kDigestBytes);
     return digest;
   }
-  static std::optional<Digest> FromBytes(std::string_view bytes) { return FromBytes(AsBytes(bytes)); }
+  static std::optional<Digest> FromBytes(std::string_view bytes) {
+    return FromBytes(AsBytes(bytes));
+  }
 
   // REQUIRES: 32 bytes at `at`.
   static Digest Load(const uint8_t* at) {
@@ -71,10 +73,10 @@ class Digest {
 struct ChunkTag {};
 struct NodeTag {};
 struct AnyTag {};
-using ChunkId = Digest<ChunkTag>;   // of a chunk's raw bytes
-using NodeId = Digest<NodeTag>;     // of a node's encoding
-using AnyDigest = Digest<AnyTag>;   // a chunk's or a node's
-using Root = NodeId;                // of the topmost node
+using ChunkId = Digest<ChunkTag>;  // of a chunk's raw bytes
+using NodeId = Digest<NodeTag>;    // of a node's encoding
+using AnyDigest = Digest<AnyTag>;  // a chunk's or a node's
+using Root = NodeId;               // of the topmost node
 
 // Names a segment within one store. 0 is none.
 enum class SegmentId : uint64_t {};

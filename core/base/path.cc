@@ -24,10 +24,10 @@ size_t Utf8SequenceLength(std::string_view text) {
   for (size_t i = 1; i < length; ++i) {
     if ((at(i) & 0xC0) != 0x80) return 0;
   }
-  if (first == 0xE0 && at(1) < 0xA0) return 0;   // overlong
-  if (first == 0xED && at(1) > 0x9F) return 0;   // surrogate
-  if (first == 0xF0 && at(1) < 0x90) return 0;   // overlong
-  if (first == 0xF4 && at(1) > 0x8F) return 0;   // beyond U+10FFFF
+  if (first == 0xE0 && at(1) < 0xA0) return 0;  // overlong
+  if (first == 0xED && at(1) > 0x9F) return 0;  // surrogate
+  if (first == 0xF0 && at(1) < 0x90) return 0;  // overlong
+  if (first == 0xF4 && at(1) > 0x8F) return 0;  // beyond U+10FFFF
   return length;
 }
 
@@ -101,9 +101,9 @@ absl::StatusOr<std::string> UnescapeName(std::string_view text) {
       name += static_cast<char>(HexValue(text[i + 2]) * 16 + HexValue(text[i + 3]));
       i += 3;
     } else {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "\"", absl::string_view(text.data(), text.size()),
-          "\" has a backslash that is neither \"\\\\\" nor \"\\xHH\""));
+      return absl::InvalidArgumentError(
+          absl::StrCat("\"", absl::string_view(text.data(), text.size()),
+                       "\" has a backslash that is neither \"\\\\\" nor \"\\xHH\""));
     }
   }
   return name;
