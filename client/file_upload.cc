@@ -41,12 +41,15 @@ class Attempt : public RequestHandler {
   absl::StatusOr<wire::v1::PutDone> Run(const std::shared_ptr<Attempt>& self);
 
   absl::Status OnFrame(FrameType type, Bytes payload) override;
-  void OnFailure(const absl::Status& status) override { Fail(status); }
+  void OnFailure(const absl::Status& status) override { Fail(status).IgnoreError(); }
 
  private:
   void HashAhead();
   absl::Status AddChunks(TreeBuilder* builder, absl::Span<const HashedChunk> chunks);
-  void Fail(const absl::Status& status);
+  // Keeps the first failure, which is the true one, and returns it.
+  absl::Status Fail(const absl::Status& status);
+  // For a connection that is lost: what the server may have said before comes first.
+  absl::Status AwaitFailure();
   void AddDone(uint64_t bytes);
 
   absl::Status SendLoop();
@@ -114,7 +117,7 @@ absl::StatusOr<wire::v1::PutDone> Attempt::Run(const std::shared_ptr<Attempt>& s
   absl::Status status = connection_->Send(frame);
   std::thread hasher([this] { HashAhead(); });
   if (status.ok()) status = SendLoop();
-  if (!status.ok()) Fail(status);
+  if (!status.ok()) status = connection_->status().ok() ? Fail(status) : AwaitFailure();
   hasher.join();
   absl::StatusOr<wire::v1::PutDone> done =
       status.ok() ? Commit() : absl::StatusOr<wire::v1::PutDone>(status);
@@ -128,9 +131,17 @@ absl::StatusOr<wire::v1::PutDone> Attempt::Run(const std::shared_ptr<Attempt>& s
   return done;
 }
 
-void Attempt::Fail(const absl::Status& status) {
+absl::Status Attempt::Fail(const absl::Status& status) {
   absl::MutexLock lock(&mu_);
   if (failure_.ok()) failure_ = status;
+  return failure_;
+}
+
+absl::Status Attempt::AwaitFailure() {
+  absl::MutexLock lock(&mu_);
+  mu_.Await(absl::Condition(
+      +[](Attempt* self) ABSL_NO_THREAD_SAFETY_ANALYSIS { return !self->failure_.ok(); }, this));
+  return failure_;
 }
 
 void Attempt::AddDone(uint64_t bytes) {
@@ -150,8 +161,14 @@ void Attempt::HashAhead() {
   const auto size = HashFile(request_.fd, [&](absl::Span<const HashedChunk> chunks) {
     return AddChunks(&builder, chunks);
   });
-  if (!size.ok()) return Fail(WithContext(size.status(), EscapeName(request_.local)));
-  if (*size != static_cast<uint64_t>(state_.st_size)) return Fail(absl::AbortedError(kChanged));
+  if (!size.ok()) {
+    Fail(WithContext(size.status(), EscapeName(request_.local))).IgnoreError();
+    return;
+  }
+  if (*size != static_cast<uint64_t>(state_.st_size)) {
+    Fail(absl::AbortedError(kChanged)).IgnoreError();
+    return;
+  }
   const Root root = builder.Finish();
   absl::MutexLock lock(&mu_);
   root_ = root;

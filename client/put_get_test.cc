@@ -145,14 +145,14 @@ TEST_F(PutGetTest, OneSmallFileNeedsOneRequest) {
 }
 
 TEST_F(PutGetTest, InsertionMovesOnlyWhatIsNew) {
-  tree_.Write("f", Noise(20'000'000, 3));
+  tree_.Write("f", Noise(6'000'000, 3));
   ASSERT_TRUE(Put("f", "f").ok());
-  tree_.Write("f", "x" + Noise(20'000'000, 3));
+  tree_.Write("f", "x" + Noise(6'000'000, 3));
   const Outcome put = Put("f", "f");
   ASSERT_TRUE(put.ok());
   EXPECT_LE(put.summary.chunks_sent, 3u);
-  EXPECT_EQ(put.summary.bytes_total, 20'000'001u);
-  EXPECT_TRUE(server_.Contents("f") == "x" + Noise(20'000'000, 3));
+  EXPECT_EQ(put.summary.bytes_total, 6'000'001u);
+  EXPECT_TRUE(server_.Contents("f") == "x" + Noise(6'000'000, 3));
 }
 
 TEST_F(PutGetTest, GetCompletesAnOlderFile) {
@@ -184,12 +184,12 @@ TEST_F(PutGetTest, PartThatIsALinkIsNotFollowed) {
 }
 
 TEST_F(PutGetTest, ZeroesBecomeHoles) {
-  server_.AddFile("f", std::string(30'000'000, '\0') + "end");
+  server_.AddFile("f", std::string(8'000'000, '\0') + "end");
   ASSERT_TRUE(Get("f", "f").ok());
-  EXPECT_TRUE(tree_.Read("f") == std::string(30'000'000, '\0') + "end");
+  EXPECT_TRUE(tree_.Read("f") == std::string(8'000'000, '\0') + "end");
   struct stat status;
   ASSERT_EQ(::stat(tree_.Path("f").c_str(), &status), 0);
-  EXPECT_LT(status.st_blocks * 512, 2'000'000);
+  EXPECT_LT(status.st_blocks * 512, 1'000'000);
 }
 
 TEST_F(PutGetTest, SpecialModesAreDroppedUnlessAsked) {
@@ -321,13 +321,13 @@ TEST_F(PutGetTest, ServersWishForTheWaitIsHonoured) {
 
 TEST_F(PutGetTest, InterruptedDownloadGoesOn) {
   FakeServer::Script script;
-  script.close_after_data_frames = 100;
+  script.close_after_data_frames = 40;
   server_.SetScript(script);
-  server_.AddFile("f", Noise(12'000'000, 12));
+  server_.AddFile("f", Noise(5'000'000, 12));
   const Outcome get = Get("f", "f");
   ASSERT_TRUE(get.ok()) << Failure(get);
-  EXPECT_TRUE(tree_.Read("f") == Noise(12'000'000, 12));
-  EXPECT_LT(get.summary.bytes_received, 13'000'000u) << "what had arrived came again";
+  EXPECT_TRUE(tree_.Read("f") == Noise(5'000'000, 12));
+  EXPECT_LT(get.summary.bytes_received, 5'600'000u) << "what had arrived came again";
   EXPECT_THAT(waits_, ElementsAre(1));
 }
 
