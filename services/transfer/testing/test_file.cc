@@ -1,6 +1,7 @@
 #include "services/transfer/testing/test_file.h"
 
 #include <algorithm>
+#include <cstring>
 #include <random>
 #include <utility>
 
@@ -98,7 +99,8 @@ absl::StatusOr<std::vector<TestFile::Chunk>> OfferFile(WireClient* client, uint1
     put.set_encoding(file.nodes[ordinal].encoding);
     DRAY_ASSIGN_OR_RETURN(const auto answer,
                           client->Call(FrameType::kPutNode, request, put, FrameType::kPutWanted));
-    for (const uint32_t index : answer.As<wire::v1::PutWanted>().missing()) {
+    const auto put_wanted = answer.As<wire::v1::PutWanted>();
+    for (const uint32_t index : put_wanted.missing()) {
       wanted.push_back(file.chunks[first_chunk + index]);
     }
   }
