@@ -115,36 +115,46 @@ absl::StatusOr<wire::v1::GetItems> Download::ReceiveItems() {
 absl::StatusOr<absl::Span<const Download::VerifiedChunk>> Download::ReceiveChunks() {
   chunks_.clear();
   frames_.clear();
+  DRAY_RETURN_IF_ERROR(wrong_);
   {
     const Connection::Owed owed(connection_.get());
     DRAY_ASSIGN_OR_RETURN(frames_, inbox_->WaitFrames());
   }
-  DRAY_RETURN_IF_ERROR(Verify(frames_));
+  wrong_ = Verify(frames_);
+  if (chunks_.empty() && !wrong_.ok()) return wrong_;
   return absl::MakeConstSpan(chunks_);
 }
 
 absl::Status Download::Verify(const std::vector<ReceivedData>& frames) {
   std::vector<Bytes> messages;
-  for (size_t i = 0; i < frames.size(); ++i) {
-    DRAY_ASSIGN_OR_RETURN(const DataFrame frame, ParseDataFrame(frames[i].frame));
-    MutableBytes scratch;
-    if (frame.zstd) {
-      if (scratch_.size() <= i) scratch_.resize(i + 1);
-      if (scratch_[i] == nullptr) scratch_[i].reset(new uint8_t[kMaxChunkBytes]);
-      scratch = {scratch_[i].get(), kMaxChunkBytes};
-    }
-    DRAY_ASSIGN_OR_RETURN(const Bytes raw, RawChunk(frame, scratch));
-    chunks_.push_back({frame.id, raw});
-    messages.push_back(raw);
+  absl::Status result;
+  for (const ReceivedData& frame : frames) {
+    const absl::StatusOr<VerifiedChunk> chunk = Decode(frame, messages.size());
+    result = chunk.status();
+    if (!result.ok()) break;
+    chunks_.push_back(*chunk);
+    messages.push_back(chunk->raw);
   }
   std::vector<ChunkId> ids(messages.size());
   HashChunks(messages, absl::MakeSpan(ids));
   for (size_t i = 0; i < ids.size(); ++i) {
-    if (ids[i] != chunks_[i].id) {
-      return absl::DataLossError("the server sent a chunk whose contents are not what its id says");
-    }
+    if (ids[i] == chunks_[i].id) continue;
+    chunks_.resize(i);
+    return absl::DataLossError("the server sent a chunk whose contents are not what its id says");
   }
-  return absl::OkStatus();
+  return result;
+}
+
+absl::StatusOr<Download::VerifiedChunk> Download::Decode(const ReceivedData& data, size_t slot) {
+  DRAY_ASSIGN_OR_RETURN(const DataFrame frame, ParseDataFrame(data.frame));
+  MutableBytes scratch;
+  if (frame.zstd) {
+    if (scratch_.size() <= slot) scratch_.resize(slot + 1);
+    if (scratch_[slot] == nullptr) scratch_[slot].reset(new uint8_t[kMaxChunkBytes]);
+    scratch = {scratch_[slot].get(), kMaxChunkBytes};
+  }
+  DRAY_ASSIGN_OR_RETURN(const Bytes raw, RawChunk(frame, scratch));
+  return VerifiedChunk{frame.id, raw};
 }
 
 }  // namespace dray

@@ -36,8 +36,8 @@ class Download {
 
   // What the server says about each item; their number is that of the items asked for.
   absl::StatusOr<wire::v1::GetItems> ReceiveItems();
-  // The next chunks, several at a time; none after the last one. DATA_LOSS for one that is not what
-  // its id or checksum says.
+  // The next chunks, several at a time; none after the last one. DATA_LOSS when the next one is not
+  // what its id or checksum says; those before it came before.
   absl::StatusOr<absl::Span<const VerifiedChunk>> ReceiveChunks();
 
   // Whether a failure was this request's, not the connection's.
@@ -46,7 +46,9 @@ class Download {
  private:
   class Inbox;
   Download(std::shared_ptr<Connection> connection, int items);
+  // Makes chunks_ of the frames before the first one that is wrong; returns what that is.
   absl::Status Verify(const std::vector<ReceivedData>& frames);
+  absl::StatusOr<VerifiedChunk> Decode(const ReceivedData& data, size_t slot);
 
   const std::shared_ptr<Connection> connection_;
   const int items_;
@@ -56,6 +58,7 @@ class Download {
   std::vector<ReceivedData> frames_;
   std::vector<std::unique_ptr<uint8_t[]>> scratch_;  // for chunks that were compressed
   std::vector<VerifiedChunk> chunks_;
+  absl::Status wrong_;
 };
 
 }  // namespace dray

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <optional>
 #include <utility>
@@ -211,9 +212,9 @@ absl::Status GroupGet::Start(Flight* flight) {
 absl::Status GroupGet::Harvest() {
   Flight& oldest = in_flight_.front();
   if (oldest.download == nullptr) {
-    for (Flight& flight : in_flight_) {
-      if (flight.download != nullptr) continue;
-      if (absl::Status started = Start(&flight); !started.ok()) return OnLost(started);
+    for (size_t i = 0; i < std::min(in_flight_.size(), kMaxInFlight); ++i) {
+      if (in_flight_[i].download != nullptr) continue;
+      if (absl::Status started = Start(&in_flight_[i]); !started.ok()) return OnLost(started);
     }
   }
   if (absl::Status received = Receive(&oldest); !received.ok()) return OnLost(received);
@@ -246,8 +247,13 @@ absl::Status GroupGet::OnLost(const absl::Status& status) {
   ForgetDownloads();
   DRAY_RETURN_IF_ERROR(operation_.cancellation->Check());
   if (refused) {  // the request as a whole; others may fare better
-    FailFiles(in_flight_.front(), status);
+    Flight flight = std::move(in_flight_.front());
     in_flight_.pop_front();
+    if (flight.files.size() == 1) {
+      FailFiles(flight, status);
+    } else {
+      AskOneByOne(std::move(flight));
+    }
     return absl::OkStatus();
   }
   const absl::Status given_up = retrier_.AfterFailure(status);
@@ -255,6 +261,13 @@ absl::Status GroupGet::OnLost(const absl::Status& status) {
   for (const Flight& flight : in_flight_) FailFiles(flight, given_up);
   in_flight_.clear();
   return given_up;
+}
+
+void GroupGet::AskOneByOne(Flight flight) {
+  for (auto file = flight.files.rbegin(); file != flight.files.rend(); ++file) {
+    in_flight_.emplace_front();
+    in_flight_.front().files.push_back(std::move(*file));
+  }
 }
 
 void GroupGet::FailFiles(const Flight& flight, const absl::Status& status) {

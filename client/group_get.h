@@ -47,6 +47,9 @@ class GroupGet {
   absl::Status Receive(Flight* flight);
   absl::Status OnLost(const absl::Status& status);
   void ForgetDownloads();
+  // A request that is refused as a whole: which file it is about shows when each is asked for
+  // alone.
+  void AskOneByOne(Flight flight);
   void FailFiles(const Flight& flight, const absl::Status& status);
 
   const Operation operation_;

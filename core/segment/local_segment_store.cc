@@ -1,8 +1,10 @@
 #include "core/segment/local_segment_store.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -93,6 +95,10 @@ absl::Status LocalSegmentStore::Scan(SegmentId id,
   const auto info = pool_.Find(id);
   if (!info) return NoSuchSegment(id);
   DRAY_ASSIGN_OR_RETURN(const auto segment, Open(id));
+  if (!info->sealed) {
+    if (::fdatasync(segment->fd()) != 0) return ErrnoStatus(errno, "cannot sync it");
+    DRAY_RETURN_IF_ERROR(folder_->Sync());
+  }
   return ScanSegment(segment->fd(), id, info->size_bytes, on_record, on_damage).status();
 }
 

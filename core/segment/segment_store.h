@@ -82,8 +82,9 @@ class SegmentStore {
   virtual absl::StatusOr<std::vector<SegmentInfo>> List() = 0;
 
   // Walks a segment's records in order, reading each one whole, with its checksum; what is no
-  // record goes to `on_damage`. Ids are not checked. Bytes behind damage may be a record by
-  // accident or malice: check the chunk against its id before trusting it.
+  // record goes to `on_damage`. What it tells of is durable. Ids are not checked. Bytes behind
+  // damage may be a record by accident or malice: check the chunk against its id before trusting
+  // it.
   virtual absl::Status Scan(SegmentId id,
                             const std::function<void(const ScannedRecord&)>& on_record,
                             const std::function<void(const DamagedRange&)>& on_damage) = 0;

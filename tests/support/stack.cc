@@ -59,8 +59,7 @@ Stack::Stack(const Options& options)
 void Stack::Start() {
   monitor_.Start();
   ASSERT_FALSE(::testing::Test::HasFatalFailure());
-  delta_.AddFlags({"--catalog", "sqlite:" + scratch_.Path("delta/catalog.db"), "--monitor",
-                   monitor_.Address("grpc")});
+  delta_.AddFlags({"--catalog", "sqlite:" + CatalogFile(), "--monitor", monitor_.Address("grpc")});
   delta_.Start();
   ASSERT_FALSE(::testing::Test::HasFatalFailure());
   transfer_.AddFlags({"--data", StoreFolder(), "--delta", delta_.Address("grpc"), "--monitor",
@@ -84,7 +83,7 @@ CommandResult Stack::Running::Finish(absl::Duration timeout) {
 
 std::unique_ptr<Stack::Running> Stack::StartDray(const std::vector<std::string>& arguments,
                                                  const DrayOptions& options) {
-  const std::string output = scratch_.Path(absl::StrCat("dray-", ++runs_));
+  const std::string output = NextOutput();
   Process::Options process;
   process.command = {ProgramPath("dray")};
   process.command.insert(process.command.end(), arguments.begin(), arguments.end());
@@ -100,6 +99,24 @@ std::unique_ptr<Stack::Running> Stack::StartDray(const std::vector<std::string>&
 
 CommandResult Stack::Dray(const std::vector<std::string>& arguments, const DrayOptions& options) {
   return StartDray(arguments, options)->Finish(options.timeout);
+}
+
+std::string Stack::NextOutput() { return scratch_.Path(absl::StrCat("dray-", ++runs_)); }
+
+CommandResult Stack::Audit(const std::string& verb, const std::vector<std::string>& flags) {
+  const std::string output = NextOutput();
+  Process::Options process;
+  process.command = {ProgramPath("dray-delta"), verb,         "--catalog",
+                     "sqlite:" + CatalogFile(), "--transfer", transfer_.Address("admin")};
+  process.command.insert(process.command.end(), flags.begin(), flags.end());
+  process.output_file = output + ".out";
+  process.error_file = output + ".err";
+  return Running(process).Finish(absl::Minutes(4));
+}
+
+void Stack::ExpectSound() {
+  const CommandResult check = Audit("check");
+  EXPECT_EQ(check.status, 0) << check.out << check.err;
 }
 
 CommandResult Stack::DrayStats(std::vector<std::string> arguments) {

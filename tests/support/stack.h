@@ -53,6 +53,7 @@ class Stack {
   // A name below the scratch folder, beside the services' own.
   std::string Path(const std::string& name) const { return scratch_.Path("work/" + name); }
   std::string StoreFolder() const { return scratch_.Path("transfer"); }
+  std::string CatalogFile() const { return scratch_.Path("delta/catalog.db"); }
 
   struct DrayOptions {
     absl::Duration timeout = absl::Minutes(4);
@@ -68,6 +69,11 @@ class Stack {
   }
   // The same with --json --stats; expects status 0.
   CommandResult DrayStats(std::vector<std::string> arguments);
+
+  // Runs `dray-delta VERB FLAGS...` on this stack's catalog and transfer.
+  CommandResult Audit(const std::string& verb, const std::vector<std::string>& flags = {});
+  // Expects that `dray-delta check` finds nothing wrong.
+  void ExpectSound();
 
   // A `dray` that goes on while the test does something else.
   class Running {
@@ -88,6 +94,9 @@ class Stack {
   }
 
  private:
+  // Where the next run's output goes: PREFIX.out, PREFIX.err.
+  std::string NextOutput();
+
   Scratch scratch_;
   Service monitor_;
   Service delta_;

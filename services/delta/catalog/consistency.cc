@@ -5,6 +5,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "core/base/path.h"
 #include "core/chunking/node.h"
+#include "services/delta/catalog/entry_path.h"
 
 namespace dray::delta {
 namespace {
@@ -88,45 +89,57 @@ class Checker {
     return ForEach("SELECT n.id, e.encoding FROM nodes n LEFT JOIN encodings e ON e.node=n.num",
                    [&](Query& query) {
                      const auto id = NodeId::FromBytes(query->Blob(0));
-                     if (id) CheckNode(*id, query->Blob(1));
+                     if (id && !CheckNode(*id, query->Blob(1), query->IsNull(1))) {
+                       report_.damage.nodes.insert(*id);
+                     }
                    });
   }
 
-  void CheckNode(const NodeId& id, std::string_view encoding) {
+  // Whether the node itself is sound; what it stands on is another matter.
+  bool CheckNode(const NodeId& id, std::string_view encoding, bool lost) {
+    if (lost) {
+      Problem(absl::StrCat("node ", id.hex(), " is lost; put the files that stand on it again"));
+      return false;
+    }
     if (IdOfNode(AsBytes(encoding)) != id) {
-      return Problem(absl::StrCat("node ", id.hex(), " has an encoding with another id"));
+      unreadable_nodes_ = true;
+      Problem(absl::StrCat("node ", id.hex(), " has an encoding with another id"));
+      return false;
     }
     const absl::StatusOr<Node> node = DecodeNode(AsBytes(encoding));
     if (!node.ok()) {
-      return Problem(absl::StrCat("node ", id.hex(), ": ", node.status().message()));
-    }
-    const NodeTally& row = nodes_[id];
-    if (row.level != node->level || row.length != node->length_bytes()) {
-      Problem(absl::StrCat("node ", id.hex(), " is filed with another level or length"));
+      unreadable_nodes_ = true;
+      Problem(absl::StrCat("node ", id.hex(), ": ", node.status().message()));
+      return false;
     }
     for (const Entry& entry : node->entries) CountEntry(id, node->level, entry);
+    const NodeTally& row = nodes_[id];
+    if (row.level == node->level && row.length == node->length_bytes()) return true;
+    Problem(absl::StrCat("node ", id.hex(), " is filed with another level or length"));
+    return false;
   }
 
   void CountEntry(const NodeId& parent, int level, const Entry& entry) {
-    const std::string what = level == 0 ? "chunk " : "node ";
-    bool fits = false;
+    if (level == 0 ? CountChunk(entry) : CountChild(level, entry)) return;
     if (level == 0) {
-      const auto chunk = chunks_.find(entry.chunk());
-      if (chunk != chunks_.end()) {
-        ++chunk->second.counted;
-        fits = chunk->second.length == entry.length_bytes;
-      }
+      report_.damage.chunks.insert(entry.chunk());
     } else {
-      const auto child = nodes_.find(entry.node());
-      if (child != nodes_.end()) {
-        ++child->second.counted;
-        fits = child->second.length == entry.length_bytes && child->second.level == level - 1;
-      }
+      report_.damage.nodes.insert(entry.node());
     }
-    if (!fits) {
-      Problem(absl::StrCat("node ", parent.hex(), " stands on ", what, entry.id.hex(),
-                           ", which does not exist or has another length"));
-    }
+    Problem(absl::StrCat("node ", parent.hex(), " stands on ", level == 0 ? "chunk " : "node ",
+                         entry.id.hex(), ", which does not exist or has another length"));
+  }
+  bool CountChunk(const Entry& entry) {
+    const auto chunk = chunks_.find(entry.chunk());
+    if (chunk == chunks_.end()) return false;
+    ++chunk->second.counted;
+    return chunk->second.length == entry.length_bytes;
+  }
+  bool CountChild(int level, const Entry& entry) {
+    const auto child = nodes_.find(entry.node());
+    if (child == nodes_.end()) return false;
+    ++child->second.counted;
+    return child->second.length == entry.length_bytes && child->second.level == level - 1;
   }
 
   absl::Status LoadEntries() {
@@ -140,13 +153,18 @@ class Checker {
   absl::Status CheckVersions() {
     return ForEach("SELECT entry, number, kind, root, size FROM versions", [&](Query& query) {
       ++report_.versions;
-      const std::string name =
-          absl::StrCat("version ", query->Integer(1), " of entry ", query->Integer(0));
-      const auto entry = entries_.find(query->Integer(0));
-      if (entry == entries_.end()) return Problem(name + " belongs to no entry");
+      const int64_t id = query->Integer(0);
+      const auto entry = entries_.find(id);
+      if (entry == entries_.end()) {
+        return Problem(absl::StrCat("version ", query->Integer(1), " belongs to no entry: ", id));
+      }
       CheckHead(static_cast<uint64_t>(query->Integer(1)), static_cast<EntryKind>(query->Integer(2)),
                 entry->second);
-      if (!query->IsNull(3)) CountRoot(name, query->Blob(3), query->Integer(4));
+      if (query->IsNull(3)) return;
+      const char* problem = CountRoot(query->Blob(3), query->Integer(4));
+      if (problem == nullptr) return;
+      Problem(absl::StrCat("version ", query->Integer(1), " of ", DescribeEntry(database_, id), " ",
+                           problem));
     });
   }
 
@@ -157,31 +175,37 @@ class Checker {
     entry.live_folder = kind == EntryKind::kFolder;
   }
 
-  void CountRoot(const std::string& version, std::string_view root, int64_t size) {
+  // What is wrong with a version's root; null if nothing is.
+  const char* CountRoot(std::string_view root, int64_t size) {
     const auto id = Root::FromBytes(root);
     const auto node = id ? nodes_.find(*id) : nodes_.end();
-    if (node == nodes_.end()) return Problem(version + " has a root that does not exist");
+    if (node == nodes_.end()) return "has a root that does not exist";
     ++node->second.counted;
-    if (node->second.length != static_cast<uint64_t>(size)) {
-      Problem(version + " has a size that is not its root's");
-    }
+    if (node->second.length == static_cast<uint64_t>(size)) return nullptr;
+    return "has a size that is not its root's";
   }
 
   void CheckTree() {
     for (const auto& [id, entry] : entries_) {
-      const std::string name = absl::StrCat("entry ", id);
-      if (entry.newest == 0 || entry.newest != entry.head) {
-        Problem(name + " does not point to its newest version");
+      for (const char* problem : ProblemsOf(id, entry)) {
+        Problem(absl::StrCat(DescribeEntry(database_, id), " ", problem));
       }
-      if (id == static_cast<int64_t>(kTopEntry)) continue;
-      const auto parent = entries_.find(entry.parent);
-      if (parent == entries_.end()) {
-        Problem(name + " lies in no folder");
-      } else if (entry.live && !parent->second.live_folder) {
-        Problem(name + " is there, and what it lies in is not, or is no folder");
-      }
-      if (!LeadsToTop(id)) Problem(name + " does not lie beneath the top");
     }
+  }
+  std::vector<const char*> ProblemsOf(int64_t id, const EntryTally& entry) const {
+    std::vector<const char*> problems;
+    if (entry.newest == 0 || entry.newest != entry.head) {
+      problems.push_back("does not point to its newest version");
+    }
+    if (id == static_cast<int64_t>(kTopEntry)) return problems;
+    const auto parent = entries_.find(entry.parent);
+    if (parent == entries_.end()) {
+      problems.push_back("lies in no folder");
+    } else if (entry.live && !parent->second.live_folder) {
+      problems.push_back("is there, and what it lies in is not, or is no folder");
+    }
+    if (!LeadsToTop(id)) problems.push_back("does not lie beneath the top");
+    return problems;
   }
 
   bool LeadsToTop(int64_t id) const {
@@ -195,6 +219,7 @@ class Checker {
   }
 
   void CheckCounts() {
+    if (unreadable_nodes_) return;  // what they refer to cannot be counted
     for (const auto& [id, chunk] : chunks_) {
       if (chunk.refs == chunk.counted) continue;
       Problem(absl::StrCat("chunk ", id.hex(), " has ", chunk.refs, " references on record and ",
@@ -209,6 +234,7 @@ class Checker {
 
   Database& database_;
   ConsistencyReport report_;
+  bool unreadable_nodes_ = false;
   absl::flat_hash_map<ChunkId, ChunkTally> chunks_;
   absl::flat_hash_map<NodeId, NodeTally> nodes_;
   absl::flat_hash_map<int64_t, EntryTally> entries_;

@@ -19,8 +19,9 @@ absl::StatusOr<std::optional<StoredChunk>> SqliteAccess::FindChunk(const ChunkId
 }
 
 absl::StatusOr<std::optional<NodeFacts>> SqliteAccess::FindNode(const NodeId& id) {
-  DRAY_ASSIGN_OR_RETURN(Statement * statement,
-                        database_.Prepare("SELECT level, length FROM nodes WHERE id=?1"));
+  DRAY_ASSIGN_OR_RETURN(
+      Statement * statement,
+      database_.Prepare("SELECT level, length FROM nodes WHERE id=?1 AND level>=0"));
   Query query(statement);
   query->BindBlob(1, id.view());
   DRAY_ASSIGN_OR_RETURN(const bool row, query->Step());
@@ -98,24 +99,32 @@ absl::Status SqliteAccess::ReferToChild(const Entry& entry, int level) {
                                                  level, ", and there is no such node"));
 }
 
-absl::Status SqliteAccess::AddNode(const NodeId& id, const Node& node, std::string_view encoding) {
-  DRAY_ASSIGN_OR_RETURN(Statement * add_row,
+absl::StatusOr<std::optional<int64_t>> SqliteAccess::AddNodeRow(const NodeId& id,
+                                                                const Node& node) {
+  // A lost node (its level is below 0) keeps its row, and with it what counts on it.
+  DRAY_ASSIGN_OR_RETURN(Statement * statement,
                         database_.Prepare("INSERT INTO nodes(id, level, length) VALUES(?1, ?2, ?3) "
-                                          "ON CONFLICT(id) DO NOTHING"));
-  {
-    Query query(add_row);
-    query->BindBlob(1, id.view());
-    query->Bind(2, node.level);
-    query->Bind(3, static_cast<int64_t>(node.length_bytes()));
-    DRAY_RETURN_IF_ERROR(query->Run());
-  }
-  if (database_.changed_rows() == 0) return absl::OkStatus();
-  const int64_t row = database_.last_insert_id();
+                                          "ON CONFLICT(id) DO UPDATE SET level=excluded.level, "
+                                          "length=excluded.length WHERE level<0 RETURNING num"));
+  Query query(statement);
+  query->BindBlob(1, id.view());
+  query->Bind(2, node.level);
+  query->Bind(3, static_cast<int64_t>(node.length_bytes()));
+  DRAY_ASSIGN_OR_RETURN(const bool added, query->Step());
+  if (!added) return std::nullopt;
+  const int64_t row = query->Integer(0);
+  DRAY_RETURN_IF_ERROR(query->Run());
+  return row;
+}
+
+absl::Status SqliteAccess::AddNode(const NodeId& id, const Node& node, std::string_view encoding) {
+  DRAY_ASSIGN_OR_RETURN(const std::optional<int64_t> row, AddNodeRow(id, node));
+  if (!row) return absl::OkStatus();
   DRAY_ASSIGN_OR_RETURN(Statement * add_encoding,
                         database_.Prepare("INSERT INTO encodings(node, encoding) VALUES(?1, ?2)"));
   {
     Query query(add_encoding);
-    query->Bind(1, row);
+    query->Bind(1, *row);
     query->BindBlob(2, encoding);
     DRAY_RETURN_IF_ERROR(query->Run());
   }
@@ -127,9 +136,9 @@ absl::Status SqliteAccess::AddNode(const NodeId& id, const Node& node, std::stri
 }
 
 absl::Status SqliteAccess::ReferToRoot(const Root& root, uint64_t size) {
-  DRAY_ASSIGN_OR_RETURN(
-      Statement * statement,
-      database_.Prepare("UPDATE nodes SET refs=refs+1 WHERE id=?1 AND length=?2"));
+  DRAY_ASSIGN_OR_RETURN(Statement * statement,
+                        database_.Prepare("UPDATE nodes SET refs=refs+1 WHERE id=?1 AND length=?2 "
+                                          "AND level>=0"));
   Query query(statement);
   query->BindBlob(1, root.view());
   query->Bind(2, static_cast<int64_t>(size));

@@ -39,10 +39,14 @@ class SqliteAccess final : public CatalogTransaction {
   absl::Status ForgetOperations(int64_t before_ns, int limit) override;
   absl::Status Nested(absl::FunctionRef<absl::Status()> part) override;
 
+  // Counts a version on its root. FAILED_PRECONDITION unless that exists and is as long.
+  absl::Status ReferToRoot(const Root& root, uint64_t size);
+
  private:
+  // The number of the row that now waits for the node's encoding; nothing if the node is known.
+  absl::StatusOr<std::optional<int64_t>> AddNodeRow(const NodeId& id, const Node& node);
   absl::Status ReferToChunk(const Entry& entry);
   absl::Status ReferToChild(const Entry& entry, int level);
-  absl::Status ReferToRoot(const Root& root, uint64_t size);
 
   Database& database_;
 };

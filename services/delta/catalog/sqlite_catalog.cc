@@ -1,16 +1,14 @@
 #include "services/delta/catalog/sqlite_catalog.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <filesystem>
 #include <utility>
 #include <vector>
 
 #include "core/base/file.h"
 #include "core/base/path.h"
+#include "services/delta/catalog/catalog_lock.h"
 #include "services/delta/catalog/consistency.h"
 #include "services/delta/catalog/job_threads.h"
 #include "services/delta/catalog/schema.h"
@@ -91,24 +89,6 @@ class SqliteCatalog final : public Catalog {
   JobThreads threads_;  // destroyed first: its jobs use all else
 };
 
-absl::StatusOr<UniqueFd> Lock(const std::string& file) {
-  const std::string name = absl::StrCat(file, ".lock");
-  DRAY_ASSIGN_OR_RETURN(UniqueFd fd, OpenFile(name, O_RDWR | O_CREAT, 0600));
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) {
-    const std::string owner = absl::StrCat(::getpid(), "\n");
-    if (::ftruncate(fd.get(), 0) != 0) return ErrnoStatus(errno, absl::StrCat("cannot cut ", name));
-    DRAY_RETURN_IF_ERROR(WithContext(WriteAt(fd.get(), 0, AsBytes(owner)), name));
-    return fd;
-  }
-  if (errno != EWOULDBLOCK) return ErrnoStatus(errno, absl::StrCat("cannot lock ", name));
-  std::string owner = ReadWholeFile(name, 64).value_or("");
-  while (!owner.empty() && owner.back() == '\n') owner.pop_back();
-  return absl::FailedPreconditionError(
-      absl::StrCat("the catalog ", EscapeName(file), " is in use by another dray-delta (process ",
-                   owner.empty() ? "unknown" : EscapeName(owner),
-                   "); stop that one first, or give this one another --catalog"));
-}
-
 absl::StatusOr<std::unique_ptr<Database>> OpenWriter(const std::string& file) {
   // Made here, so that nobody else may read it; SQLite gives the files beside it the same mode.
   DRAY_RETURN_IF_ERROR(OpenFile(file, O_RDWR | O_CREAT, 0600).status());
@@ -124,7 +104,7 @@ absl::StatusOr<std::unique_ptr<Database>> OpenWriter(const std::string& file) {
 absl::StatusOr<std::unique_ptr<Catalog>> OpenSqliteCatalog(SqliteCatalogOptions options) {
   const std::string folder = std::filesystem::path(options.file).parent_path().string();
   if (!folder.empty()) DRAY_RETURN_IF_ERROR(MakeFolders(folder));
-  DRAY_ASSIGN_OR_RETURN(UniqueFd lock, Lock(options.file));
+  DRAY_ASSIGN_OR_RETURN(UniqueFd lock, LockCatalog(options.file));
   DRAY_ASSIGN_OR_RETURN(auto writer, OpenWriter(options.file));
   DRAY_RETURN_IF_ERROR(SyncFolder(folder.empty() ? "." : folder));
   std::vector<std::unique_ptr<Reader>> readers;

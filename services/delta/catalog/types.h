@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "core/base/ids.h"
 
 // What a catalog holds, as plain values. Times are nanoseconds since 1970, UTC.
@@ -83,6 +84,12 @@ struct CatalogCounts {
   uint64_t entries = 0;
 };
 
+// Chunks and nodes that are not what the catalog says, or not there.
+struct Damage {
+  absl::flat_hash_set<ChunkId> chunks;
+  absl::flat_hash_set<NodeId> nodes;
+};
+
 // What CheckConsistency() found.
 struct ConsistencyReport {
   uint64_t chunks = 0;
@@ -91,6 +98,7 @@ struct ConsistencyReport {
   uint64_t versions = 0;
   uint64_t problem_count = 0;
   std::vector<std::string> problems;  // the first 100
+  Damage damage;                      // all that versions may stand on
 };
 
 // The time now, in nanoseconds since 1970.

@@ -85,7 +85,8 @@ absl::Status Batch::CheckItem(CatalogView& view, Item item) {
   // What comes after an item of the same path is judged after it, in the transaction.
   if (!paths_to_apply_.contains(item.arguments.path)) {
     DRAY_ASSIGN_OR_RETURN(const CommitPlan plan, PlanCommit(view, item.arguments, &folders_));
-    if (plan.answer) {
+    DRAY_ASSIGN_OR_RETURN(const bool settled, IsSettled(view, plan, item));
+    if (settled) {
       SetCommitted(item.index, *plan.answer);
       return absl::OkStatus();
     }
@@ -98,6 +99,13 @@ absl::Status Batch::CheckItem(CatalogView& view, Item item) {
   paths_to_apply_.insert(item.arguments.path);
   to_apply_.push_back(std::move(item));
   return absl::OkStatus();
+}
+
+absl::StatusOr<bool> Batch::IsSettled(CatalogView& view, const CommitPlan& plan, const Item& item) {
+  if (!plan.answer || !item.arguments.root) return plan.answer.has_value();
+  // After a rebuild a version may be there whose tree is lost, and now comes again.
+  DRAY_ASSIGN_OR_RETURN(const auto known, view.FindNode(*item.arguments.root));
+  return known.has_value();
 }
 
 absl::StatusOr<std::vector<uint32_t>> Batch::MissingChunks(CatalogView& view,

@@ -40,6 +40,9 @@ class Batch {
   absl::StatusOr<PendingNodes> DecodeNodes(const v1::CommitBatchRequest::Item& item) const;
   // Settles the item, or leaves it to Apply(). An error is the item's.
   absl::Status CheckItem(CatalogView& view, Item item);
+  // Whether the plan answers the item without writing.
+  static absl::StatusOr<bool> IsSettled(CatalogView& view, const CommitPlan& plan,
+                                        const Item& item);
   absl::StatusOr<std::vector<uint32_t>> MissingChunks(CatalogView& view, const Item& item) const;
   absl::StatusOr<bool> HasChunk(CatalogView& view, const Entry& entry) const;
   // All or nothing: the first error of an item ends it.

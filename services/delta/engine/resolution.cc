@@ -43,6 +43,11 @@ bool IsAboutItem(const absl::Status& status) {
          absl::IsFailedPrecondition(status);
 }
 
+// Damage names the file that suffers from it.
+absl::Status WithPath(const absl::Status& status, const v1::ResolveRequest::Item& item) {
+  return absl::IsDataLoss(status) ? WithContext(status, Quoted(item.path())) : status;
+}
+
 }  // namespace
 
 absl::StatusOr<VersionRecord> FindNumberedVersion(CatalogView& view, std::string_view path,
@@ -64,11 +69,14 @@ absl::StatusOr<bool> ResolveSource::Next(CatalogView& view,
   size_t chunks = 0;
   while (chunks < kChunksInStep && messages->size() < kMessagesInStep) {
     if (walker_) {
-      DRAY_ASSIGN_OR_RETURN(const size_t told, TellChunks(view, kChunksInStep - chunks, messages));
-      chunks += told;
+      const auto told = TellChunks(view, kChunksInStep - chunks, messages);
+      if (!told.ok()) return WithPath(told.status(), request_.items(next_item_ - 1));
+      chunks += *told;
     } else if (next_item_ < request_.items_size()) {
       auto header = StartItem(view, request_.items(next_item_++));
-      if (!header.ok() && !IsAboutItem(header.status())) return header.status();
+      if (!header.ok() && !IsAboutItem(header.status())) {
+        return WithPath(header.status(), request_.items(next_item_ - 1));
+      }
       auto* out = messages->emplace_back().mutable_header();
       if (header.ok()) {
         *out = *std::move(header);

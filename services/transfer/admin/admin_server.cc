@@ -17,6 +17,7 @@ namespace {
 
 // For calls that run when the server stops; they are scans that anybody can start again.
 constexpr std::chrono::milliseconds kStopTime{500};
+constexpr int kMinPingIntervalMs = 10'000;
 
 }  // namespace
 
@@ -34,6 +35,9 @@ class AdminServer::Impl {
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    // A check may wait for a slow disk, and asks meanwhile whether this end still lives.
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                               kMinPingIntervalMs);
     builder.AddListeningPort(address_.ToString(), grpc::InsecureServerCredentials(), &port);
     builder.RegisterService(store_service_.get());
     server_ = builder.BuildAndStart();
