@@ -75,8 +75,11 @@ awaitable<absl::Status> PutReceiver::OnOpen(const ReceivedFrame& frame) {
 }
 
 awaitable<void> PutReceiver::ForwardAnswers(std::shared_ptr<Connection> alive,
-                                            std::shared_ptr<UploadSession> session,
+                                            std::shared_ptr<UploadSession> opened,
                                             uint16_t request) {
+  // A local dies before the parameters do, among which there is no order to rely on: the session
+  // looks into the connection to its end.
+  const std::shared_ptr<UploadSession> session = std::move(opened);
   while (true) {
     const absl::StatusOr<UploadSession::Answer> answer = co_await session->NextAnswer();
     if (!answer.ok()) {
@@ -134,8 +137,9 @@ awaitable<absl::Status> PutReceiver::TakeCommit(const ReceivedFrame& frame) {
 }
 
 awaitable<void> PutReceiver::Commit(std::shared_ptr<Connection> alive,
-                                    std::shared_ptr<UploadSession> session, uint16_t request,
+                                    std::shared_ptr<UploadSession> opened, uint16_t request,
                                     wire::v1::PutCommit commit) {
+  const std::shared_ptr<UploadSession> session = std::move(opened);  // as in ForwardAnswers
   auto response = co_await session->Commit(std::move(*commit.mutable_root()),
                                            std::move(*commit.mutable_metadata()));
   if (!response.ok()) {
@@ -179,7 +183,7 @@ awaitable<void> PutReceiver::StoreRun() {
   if (run_.empty()) co_return;
   const auto session = session_;
   DataRun run = std::exchange(run_, DataRun());
-  co_await session->Store(std::move(run));
+  static_cast<void>(co_await session->Store(std::move(run)));
 }
 
 void PutReceiver::StoreWhatIsThere() {

@@ -47,10 +47,10 @@ class PutReceiver {
   boost::asio::awaitable<absl::Status> TakeCommit(const ReceivedFrame& frame);
   boost::asio::awaitable<void> StoreRun();
   boost::asio::awaitable<void> ForwardAnswers(std::shared_ptr<Connection> alive,
-                                              std::shared_ptr<UploadSession> session,
+                                              std::shared_ptr<UploadSession> opened,
                                               uint16_t request);
   boost::asio::awaitable<void> Commit(std::shared_ptr<Connection> alive,
-                                      std::shared_ptr<UploadSession> session, uint16_t request,
+                                      std::shared_ptr<UploadSession> opened, uint16_t request,
                                       wire::v1::PutCommit commit);
   void OnStored(uint64_t total_bytes);
   void Fail(const absl::Status& status);

@@ -1,0 +1,195 @@
+// The whole service in this process, with a delta in memory: what a client sees on the wire.
+#include "services/transfer/server.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "services/transfer/testing/test_file.h"
+#include "services/transfer/testing/test_server.h"
+#include "services/transfer/testing/wire_client.h"
+
+namespace dray::transfer {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+constexpr uint16_t kRequest = 7;
+
+class ServerTest : public ::testing::Test {
+ protected:
+  void SetUp() override { ASSERT_TRUE(client_.Greet().ok()); }
+
+  TestServer server_;
+  WireClient client_{server_.address()};
+};
+
+TEST_F(ServerTest, WhatIsUploadedIsDownloaded) {
+  const TestFile file(RandomContent(3'000'000, 1));
+  uint64_t sent = 0;
+  const auto done = Upload(&client_, kRequest, "folder/file", file, &sent);
+  ASSERT_TRUE(done.ok()) << done.status();
+  EXPECT_EQ(done->version().number(), 1u);
+  EXPECT_EQ(sent, file.content.size());
+  const auto got = DownloadFile(&client_, kRequest, "folder/file");
+  ASSERT_TRUE(got.ok()) << got.status();
+  EXPECT_EQ(got->content, file.content);
+  EXPECT_EQ(got->items.items(0).version().root(), file.root.view());
+}
+
+TEST_F(ServerTest, KnownChunksAreNotAskedForAgain) {
+  const std::string content = RandomContent(2'000'000, 2);
+  ASSERT_TRUE(Upload(&client_, kRequest, "a", TestFile(content)).ok());
+  uint64_t sent = 1;
+  ASSERT_TRUE(Upload(&client_, kRequest, "copy", TestFile(content), &sent).ok());
+  EXPECT_EQ(sent, 0u);
+  const TestFile longer("one more" + content);
+  ASSERT_TRUE(Upload(&client_, kRequest, "a", longer, &sent).ok());
+  EXPECT_GT(sent, 0u);
+  EXPECT_LT(sent, content.size() / 2);
+  EXPECT_EQ(DownloadFile(&client_, kRequest, "a")->content, longer.content);
+}
+
+TEST_F(ServerTest, TheSameAgainMakesNoVersion) {
+  const TestFile file(RandomContent(100'000, 3));
+  ASSERT_TRUE(Upload(&client_, kRequest, "file", file).ok());
+  const auto again = Upload(&client_, kRequest, "file", file);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_TRUE(again->unchanged());
+  EXPECT_EQ(server_.delta().version_count("file"), 1u);
+}
+
+TEST_F(ServerTest, AChunkThatIsNotWhatItIsCalledIsNotKept) {
+  const TestFile file(RandomContent(100'000, 4));
+  ASSERT_TRUE(OpenUpload(&client_, kRequest, "file").ok());
+  const auto wanted = OfferFile(&client_, kRequest, file);
+  ASSERT_TRUE(wanted.ok()) << wanted.status();
+  ASSERT_FALSE(wanted->empty());
+  std::string lie = wanted->front().bytes;
+  lie[lie.size() / 2] ^= 1;
+  client_.SendBytes(DataFrameOf(wanted->front().id, lie));
+  const auto done = CommitUpload(&client_, kRequest, file);
+  EXPECT_FALSE(done.ok());
+  EXPECT_EQ(server_.delta().chunk_count(), 0u);
+  EXPECT_EQ(server_.delta().version_count("file"), 0u);
+}
+
+TEST_F(ServerTest, ACommitWithoutItsDataFails) {
+  const TestFile file(RandomContent(500'000, 5));
+  ASSERT_TRUE(OpenUpload(&client_, kRequest, "file").ok());
+  ASSERT_TRUE(OfferFile(&client_, kRequest, file).ok());
+  EXPECT_FALSE(CommitUpload(&client_, kRequest, file).ok());
+  EXPECT_EQ(server_.delta().version_count("file"), 0u);
+}
+
+TEST_F(ServerTest, DataThatNobodyAskedForEndsTheConnection) {
+  const TestFile file(RandomContent(50'000, 6));
+  client_.SendBytes(DataFrameOf(file.chunks[0].id, file.chunks[0].bytes));
+  EXPECT_FALSE(client_.ReadUntil(FrameType::kPutStored).ok());
+  EXPECT_TRUE(client_.ReadToEnd());
+  EXPECT_EQ(server_.delta().chunk_count(), 0u);
+}
+
+TEST_F(ServerTest, ABatchBringsItsContents) {
+  const std::vector<TestFile> files = {TestFile("first"), TestFile(""),
+                                       TestFile(RandomContent(20'000, 7))};
+  wire::v1::PutBatch batch;
+  batch.set_operation_id(NewOperationId());
+  std::string frames;
+  for (size_t i = 0; i < files.size(); ++i) {
+    *batch.add_items() = files[i].ToBatchItem("batch/" + std::to_string(i));
+    for (const auto& chunk : files[i].chunks) {
+      frames += DataFrameOf(chunk.id, chunk.bytes);
+      batch.set_data_frames(batch.data_frames() + 1);
+    }
+  }
+  client_.Send(FrameType::kPutBatch, kRequest, batch);
+  client_.SendBytes(frames);
+  const auto frame = client_.ReadUntil(FrameType::kPutBatchDone);
+  ASSERT_TRUE(frame.ok()) << frame.status();
+  const auto done = frame->As<wire::v1::PutBatchDone>();
+  ASSERT_THAT(done.answers(), SizeIs(3));
+  for (const auto& answer : done.answers()) {
+    EXPECT_FALSE(answer.has_error()) << answer.error().message();
+    EXPECT_EQ(answer.version(), 1u);
+  }
+  for (size_t i = 0; i < files.size(); ++i) {
+    const auto got = DownloadFile(&client_, kRequest, "batch/" + std::to_string(i));
+    ASSERT_TRUE(got.ok()) << got.status();
+    EXPECT_EQ(got->content, files[i].content);
+  }
+}
+
+TEST_F(ServerTest, AMissingFileIsNamed) {
+  const auto got = DownloadFile(&client_, kRequest, "no/such");
+  ASSERT_TRUE(got.ok()) << got.status();
+  ASSERT_THAT(got->items.items(), SizeIs(1));
+  EXPECT_EQ(got->items.items(0).error().code(), static_cast<int>(absl::StatusCode::kNotFound));
+  EXPECT_THAT(got->items.items(0).error().message(), HasSubstr("no/such"));
+}
+
+TEST_F(ServerTest, DeltaIsAwayAndComesBack) {
+  const TestFile file(RandomContent(100'000, 8));
+  server_.delta().Stop();
+  ASSERT_TRUE(OpenUpload(&client_, kRequest, "file").ok());
+  const absl::Status away = OfferFile(&client_, kRequest, file).status();
+  EXPECT_TRUE(absl::IsUnavailable(away)) << away;
+  server_.delta().Start();
+  // Until the channel has noticed.
+  absl::StatusOr<wire::v1::PutDone> done = absl::UnavailableError("not tried");
+  for (int attempt = 0; attempt < 60 && !done.ok(); ++attempt) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    WireClient again(server_.address());
+    ASSERT_TRUE(again.Greet().ok());
+    done = Upload(&again, kRequest, "file", file);
+  }
+  ASSERT_TRUE(done.ok()) << done.status();
+}
+
+TEST_F(ServerTest, ASlowAnswerIsAnnounced) {
+  TestServer slow([](Server::Options* options) {
+    options->native.working_period = std::chrono::milliseconds(50);
+  });
+  WireClient client(slow.address());
+  ASSERT_TRUE(client.Greet().ok());
+  slow.delta().SetDelay(absl::Milliseconds(400));
+  wire::v1::Stat stat;
+  stat.mutable_version()->set_path("x");
+  client.Send(FrameType::kStat, kRequest, stat);
+  const auto frame = client.ReadAny();
+  ASSERT_TRUE(frame.ok()) << frame.status();
+  EXPECT_EQ(frame->header.type, FrameType::kWorking);
+  EXPECT_EQ(frame->header.request, kRequest);
+}
+
+TEST_F(ServerTest, DrainLetsAnUploadFinish) {
+  const TestFile file(RandomContent(1'000'000, 9));
+  ASSERT_TRUE(OpenUpload(&client_, kRequest, "file").ok());
+  const auto wanted = OfferFile(&client_, kRequest, file);
+  ASSERT_TRUE(wanted.ok()) << wanted.status();
+  std::thread drain([this] { server_.server().Drain(std::chrono::seconds(60), "test"); });
+  for (const auto& chunk : *wanted) client_.SendBytes(DataFrameOf(chunk.id, chunk.bytes));
+  const auto done = CommitUpload(&client_, kRequest, file);
+  EXPECT_TRUE(done.ok()) << done.status();
+  EXPECT_TRUE(client_.ReadToEnd());
+  drain.join();
+  EXPECT_EQ(server_.delta().version_count("file"), 1u);
+}
+
+TEST_F(ServerTest, MoreConnectionsThanAllowedAreToldSo) {
+  TestServer small([](Server::Options* options) { options->max_connections = 1; });
+  WireClient first(small.address());
+  ASSERT_TRUE(first.Greet().ok());
+  WireClient second(small.address());
+  const absl::Status refused = second.Greet();
+  EXPECT_FALSE(refused.ok());
+  EXPECT_TRUE(absl::IsResourceExhausted(refused) || absl::IsUnavailable(refused)) << refused;
+  EXPECT_THAT(refused.message(), HasSubstr("connections"));
+}
+
+}  // namespace
+}  // namespace dray::transfer
