@@ -90,7 +90,7 @@ awaitable<absl::Status> UploadSession::Offer(std::string node_ids) {
   delta::v1::CompareRequest request;
   request.mutable_offer()->set_node_ids(std::move(node_ids));
   // When the stream is broken, NextAnswer() tells why.
-  co_await stream_->Write(request);
+  static_cast<void>(co_await stream_->Write(request));
   co_return absl::OkStatus();
 }
 
@@ -107,7 +107,7 @@ awaitable<absl::Status> UploadSession::AddNode(uint64_t ordinal, std::string enc
   request.mutable_node()->set_encoding(encoding);
   pending_nodes_.push_back(PendingNode{ordinal, std::move(encoding), entries});
   // When the stream is broken, NextAnswer() tells why.
-  co_await stream_->Write(request);
+  static_cast<void>(co_await stream_->Write(request));
   co_return absl::OkStatus();
 }
 
