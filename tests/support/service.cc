@@ -38,8 +38,7 @@ Service::Service(std::string name, std::vector<PortFlag> ports, std::vector<std:
       flags_(std::move(flags)),
       folder_(std::move(folder)) {}
 
-void Service::Start() {
-  ASSERT_FALSE(running()) << name_ << " runs already";
+void Service::Launch() {
   unlink(PortFile().c_str());
   Process::Options options;
   options.command = {ProgramPath("dray-" + name_)};
@@ -52,12 +51,24 @@ void Service::Start() {
                          {"--port-file", PortFile(), "--log-dir", folder_ + "/logs-" + name_});
   options.error_file = OutputFile();
   process_ = std::make_unique<Process>(options);
+}
+
+void Service::Start() {
+  ASSERT_FALSE(running()) << name_ << " runs already";
+  Launch();
   const absl::Time deadline = absl::Now() + kStartTimeout;
   while (!ReadPortFile()) {
     ASSERT_TRUE(running()) << name_ << " ended at its start: " << Output();
     ASSERT_LT(absl::Now(), deadline) << name_ << " was not ready in time: " << Output();
     absl::SleepFor(absl::Milliseconds(5));
   }
+}
+
+void Service::StartAndKill(absl::Duration after) {
+  Launch();
+  const auto ended = process_->Wait(after);
+  EXPECT_FALSE(ended.has_value()) << name_ << " ended at its start: " << Output();
+  Kill();
 }
 
 void Service::Stop(absl::Duration timeout) {

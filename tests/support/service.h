@@ -33,6 +33,8 @@ class Service {
   }
   // Starts it and waits until its port file tells that it is ready.
   void Start();
+  // Starts it and kills it after so long, ready or not. REQUIRES: was started once.
+  void StartAndKill(absl::Duration after);
   // SIGTERM; expects it to end with 0 within `timeout`.
   void Stop(absl::Duration timeout = absl::Seconds(30));
   // SIGKILL.
@@ -48,6 +50,7 @@ class Service {
  private:
   std::string PortFile() const { return folder_ + "/" + name_ + ".ports"; }
   std::string OutputFile() const { return folder_ + "/" + name_ + ".out"; }
+  void Launch();
   bool ReadPortFile();
 
   std::string name_;
