@@ -66,6 +66,12 @@ std::optional<double> OpenFds() {
   return count;
 }
 
+std::optional<double> MaxFds() {
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return std::nullopt;
+  return static_cast<double>(limit.rlim_cur);
+}
+
 }  // namespace
 
 ProcessMetrics::ProcessMetrics() : start_time_seconds_(Now()) {}
@@ -82,6 +88,7 @@ std::vector<prometheus::MetricFamily> ProcessMetrics::Collect() const {
   add("process_resident_memory_bytes", "Resident memory size in bytes.", MetricType::Gauge,
       ResidentBytes());
   add("process_open_fds", "Number of open file descriptors.", MetricType::Gauge, OpenFds());
+  add("process_max_fds", "Maximum number of open file descriptors.", MetricType::Gauge, MaxFds());
   add("process_start_time_seconds", "Start time of the process since unix epoch in seconds.",
       MetricType::Gauge, start_time_seconds_);
   prometheus::MetricFamily build =

@@ -10,7 +10,7 @@
 namespace dray {
 
 // What every program tells of itself: process_cpu_seconds_total, process_resident_memory_bytes,
-// process_open_fds, process_start_time_seconds (when this object was made), and
+// process_open_fds, process_max_fds, process_start_time_seconds (when this object was made), and
 // dray_build_info{version}. What cannot be read is left out. Thread-safe.
 class ProcessMetrics : public prometheus::Collectable {
  public:

@@ -7,6 +7,7 @@
 #include "absl/time/clock.h"
 #include "core/base/version.h"
 #include "core/net/address.h"
+#include "core/telemetry/disk_metrics.h"
 #include "core/telemetry/grpc_log.h"
 #include "core/telemetry/monitor_pusher.h"
 #include "core/telemetry/process_metrics.h"
@@ -33,10 +34,10 @@ absl::StatusOr<Address> ListenAddress(const ServeFlags& flags) {
   return address;
 }
 
-std::unique_ptr<MonitorPusher> MakePusher(const std::string& monitor,
+std::unique_ptr<MonitorPusher> MakePusher(const ServeFlags& flags,
                                           std::shared_ptr<prometheus::Registry> registry,
                                           DeltaMetrics* metrics, Catalog* catalog) {
-  MonitorPusher::Options options{.address = monitor, .service = "delta"};
+  MonitorPusher::Options options{.address = flags.monitor, .service = "delta"};
   options.fill = [metrics, catalog,
                   next = absl::InfinitePast()](monitor::v1::PushRequest*) mutable {
     if (absl::Now() < next) return;
@@ -45,6 +46,9 @@ std::unique_ptr<MonitorPusher> MakePusher(const std::string& monitor,
   };
   std::vector<std::shared_ptr<prometheus::Collectable>> sources = {
       std::move(registry), std::make_shared<ProcessMetrics>()};
+  if (const auto file = CatalogFile(flags.catalog); file.ok()) {
+    sources.push_back(std::make_shared<DiskMetrics>(*file));
+  }
   return std::make_unique<MonitorPusher>(std::move(options), std::move(sources));
 }
 
@@ -61,7 +65,7 @@ absl::Status Serve(const ServeFlags& flags) {
                         OpenCatalog(flags.catalog, [&](size_t operations, double seconds) {
                           metrics.Committed(operations, seconds);
                         }));
-  auto pusher = MakePusher(flags.monitor, registry, &metrics, catalog.get());
+  auto pusher = MakePusher(flags, registry, &metrics, catalog.get());
   DeltaServer::Options options{.listen = address.ToString(),
                                .now = [] { return absl::GetCurrentTimeNanos(); }};
   DRAY_ASSIGN_OR_RETURN(auto server,

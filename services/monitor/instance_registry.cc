@@ -39,6 +39,10 @@ InstanceRegistry::InstanceRegistry(Options options, prometheus::Registry& metric
 
 absl::Status InstanceRegistry::Take(v1::PushRequest push) {
   pushes_.Increment();
+  return TakeOwn(std::move(push));
+}
+
+absl::Status InstanceRegistry::TakeOwn(v1::PushRequest push) {
   if (absl::Status status = CheckIdentity(push); !status.ok()) {
     Count({{"bad_instance", 1}});
     return status;

@@ -58,6 +58,8 @@ class InstanceRegistry {
   // one taken is ignored. A later start time under a known name is a new run. INVALID_ARGUMENT
   // without a proper name; RESOURCE_EXHAUSTED when there is no room.
   absl::Status Take(v1::PushRequest push);
+  // The same for what monitor tells of itself, which is not counted as a push.
+  absl::Status TakeOwn(v1::PushRequest push);
 
   // Forgets what has been silent for long. To be called now and then.
   void Sweep();

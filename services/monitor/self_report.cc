@@ -28,7 +28,7 @@ void SelfReport::Report() {
   absl::MutexLock lock(&mutex_);
   push.set_sequence(++sequence_);
   // It can only fail for want of room, which the registry counts.
-  registry_.Take(std::move(push)).IgnoreError();
+  registry_.TakeOwn(std::move(push)).IgnoreError();
 }
 
 }  // namespace dray::monitor

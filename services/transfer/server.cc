@@ -11,7 +11,9 @@
 #include "core/base/version.h"
 #include "core/net/event_loops.h"
 #include "core/segment/local_segment_store.h"
+#include "core/telemetry/disk_metrics.h"
 #include "core/telemetry/logging.h"
+#include "core/telemetry/metrics.h"
 #include "core/telemetry/monitor_pusher.h"
 #include "core/telemetry/process_metrics.h"
 #include "dray/monitor/v1/monitor.pb.h"
@@ -23,6 +25,7 @@
 #include "services/transfer/engine/delta_client.h"
 #include "services/transfer/engine/disk_pool.h"
 #include "services/transfer/engine/engine.h"
+#include "services/transfer/engine/metered_store.h"
 
 namespace dray::transfer {
 namespace {
@@ -83,7 +86,8 @@ class Server::Impl {
     // A peer that is gone is an error of its socket, for sendfile(2) as well.
     std::signal(SIGPIPE, SIG_IGN);
     DRAY_RETURN_IF_ERROR(MakeFolders(options_.data));
-    DRAY_ASSIGN_OR_RETURN(store_, OpenLocalSegmentStore(options_.data));
+    DRAY_ASSIGN_OR_RETURN(auto store, OpenLocalSegmentStore(options_.data));
+    store_ = MeterStore(std::move(store), *registry_);
     DRAY_ASSIGN_OR_RETURN(admin_, AdminServer::Start(options_.admin, store_.get()));
     StartPusher();
     StartDelta();
@@ -112,7 +116,8 @@ class Server::Impl {
     options.service = "transfer";
     options.fill = [this](monitor::v1::PushRequest* push) { FillPush(activity_, push); };
     std::vector<std::shared_ptr<prometheus::Collectable>> sources = {
-        registry_, std::make_shared<ProcessMetrics>()};
+        registry_, std::make_shared<ProcessMetrics>(),
+        std::make_shared<DiskMetrics>(options_.data)};
     pusher_ = std::make_unique<MonitorPusher>(std::move(options), std::move(sources));
   }
 
@@ -141,6 +146,9 @@ class Server::Impl {
     const Engine engine{store_.get(), disk_.get(), delta_.get(), &activity_};
     std::vector<std::unique_ptr<Dialect>> dialects = ReservedDialects();
     dialects.push_back(native::MakeDialect(engine, *registry_, std::move(native)));
+    metrics::ConnectionsLimit(*registry_)
+        .Add({})
+        .Set(static_cast<double>(options_.max_connections));
     FrontDoor::Options options;
     options.listen = options_.listen;
     options.max_connections = options_.max_connections;

@@ -28,11 +28,7 @@ DeltaMetrics::DeltaMetrics(prometheus::Registry& registry)
                             .Help("Operations that shared one commit of the catalog.")
                             .Register(registry)
                             .Add({}, GroupBuckets())),
-      commit_seconds_(prometheus::BuildHistogram()
-                          .Name("dray_catalog_commit_seconds")
-                          .Help("How long commits of the catalog took on disk.")
-                          .Register(registry)
-                          .Add({}, metrics::RequestBuckets())),
+      commit_seconds_(metrics::CatalogCommitDuration(registry).Add({}, metrics::RequestBuckets())),
       sessions_(Gauge(registry, "dray_delta_sessions", "Uploads being compared now.")),
       chunks_(Gauge(registry, "dray_catalog_chunks", "Chunks known to the catalog.")),
       nodes_(Gauge(registry, "dray_catalog_nodes", "Nodes known to the catalog.")),

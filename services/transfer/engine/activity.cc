@@ -91,6 +91,8 @@ void Activity::Transfer::Finish(uint64_t files, uint64_t bytes, uint64_t saved) 
   const double seconds = absl::ToDoubleSeconds(absl::Now() - since_);
   const auto& metrics = connection_->metrics().of(direction_);
   metrics.duration.Observe(seconds);
+  metrics.size.Observe(static_cast<double>(bytes));
+  metrics.files.Increment(static_cast<double>(files));
   metrics.saved.Increment(static_cast<double>(saved));
   spdlog::info("{} {} of {}: {} files, {} bytes, {} moved, {} saved, {:.3f} s, {:.1f} MB/s",
                connection_->info().id, Name(direction_), EscapeName(path_), files, bytes, moved(),

@@ -9,7 +9,9 @@ DialectMetrics::PerDirection MakeDirection(prometheus::Registry& registry,
   const prometheus::Labels labels = {{"dialect", dialect}, {"direction", direction}};
   return {metrics::TransfersInProgress(registry).Add(labels),
           metrics::BytesSaved(registry).Add(labels),
-          metrics::TransferDuration(registry).Add(labels, metrics::TransferBuckets())};
+          metrics::TransferDuration(registry).Add(labels, metrics::TransferBuckets()),
+          metrics::TransferSize(registry).Add(labels, metrics::SizeBuckets()),
+          metrics::Files(registry).Add(labels)};
 }
 
 }  // namespace

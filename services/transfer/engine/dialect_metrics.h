@@ -20,6 +20,8 @@ class DialectMetrics {
     prometheus::Gauge& in_progress;
     prometheus::Counter& saved;
     prometheus::Histogram& duration;
+    prometheus::Histogram& size;
+    prometheus::Counter& files;
   };
 
   const PerDirection& of(Direction direction) const {
