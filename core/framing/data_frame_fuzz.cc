@@ -4,7 +4,7 @@
 
 #include "core/framing/chunk_encoder.h"
 #include "core/framing/data_frame.h"
-#include "core/testing/fuzz_runner.h"
+#include "core/testing/fuzz_target.h"
 
 namespace dray {
 namespace {

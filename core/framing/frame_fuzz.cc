@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "core/framing/frame.h"
-#include "core/testing/fuzz_runner.h"
+#include "core/testing/fuzz_target.h"
 #include "dray/wire/v1/wire.pb.h"
 
 namespace dray {
@@ -37,8 +37,12 @@ MessagePtr NewMessageOf(FrameType type) {
       return New<wire::v1::PutNode>();
     case FrameType::kPutWanted:
       return New<wire::v1::PutWanted>();
+    case FrameType::kPutStored:
+      return New<wire::v1::PutStored>();
     case FrameType::kPutCommit:
       return New<wire::v1::PutCommit>();
+    case FrameType::kPutDone:
+      return New<wire::v1::PutDone>();
     case FrameType::kPutBatch:
       return New<wire::v1::PutBatch>();
     case FrameType::kPutBatchDone:
@@ -47,8 +51,26 @@ MessagePtr NewMessageOf(FrameType type) {
       return New<wire::v1::Get>();
     case FrameType::kGetItems:
       return New<wire::v1::GetItems>();
+    case FrameType::kGetEntries:
+      return New<wire::v1::GetEntries>();
+    case FrameType::kEntries:
+      return New<wire::v1::Entries>();
+    case FrameType::kList:
+      return New<wire::v1::List>();
     case FrameType::kVersions:
       return New<wire::v1::Versions>();
+    case FrameType::kStat:
+      return New<wire::v1::Stat>();
+    case FrameType::kChanged:
+      return New<wire::v1::Changed>();
+    case FrameType::kHistory:
+      return New<wire::v1::History>();
+    case FrameType::kMove:
+      return New<wire::v1::Move>();
+    case FrameType::kDelete:
+      return New<wire::v1::Delete>();
+    case FrameType::kRestore:
+      return New<wire::v1::Restore>();
     case FrameType::kStatusReply:
       return New<wire::v1::StatusReply>();
     default:

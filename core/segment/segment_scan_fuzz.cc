@@ -10,7 +10,7 @@
 #include "core/segment/segment_format.h"
 #include "core/segment/segment_scanner.h"
 #include "core/segment/testing/test_records.h"
-#include "core/testing/fuzz_runner.h"
+#include "core/testing/fuzz_target.h"
 
 namespace dray {
 namespace {

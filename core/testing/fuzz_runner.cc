@@ -1,16 +1,37 @@
-#include "core/testing/fuzz_runner.h"
-
+// Runs a fuzz target as a GoogleTest program.
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <random>
+
+#include "core/testing/fuzz_target.h"
 
 namespace dray {
 namespace {
 
 constexpr int kMutations = 50'000;
 constexpr size_t kMaxInputBytes = 64 * 1024;
+
+// The target's own inputs and those in fuzz_corpus/<target>/ beside it.
+std::vector<std::string> WholeCorpus() {
+  std::vector<std::string> corpus = FuzzCorpus();
+  const char* const program = std::getenv("TEST_BINARY");
+  if (program == nullptr) return corpus;
+  const std::filesystem::path path(program);
+  std::error_code none_there;
+  std::filesystem::directory_iterator files(path.parent_path() / "fuzz_corpus" / path.filename(),
+                                            none_there);
+  for (const auto& file : files) {
+    std::ifstream in(file.path(), std::ios::binary);
+    corpus.emplace_back(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
+  }
+  return corpus;
+}
 
 // Exactly as many bytes on the heap: ASan sees a read of one more.
 void RunOne(const std::string& input) {
@@ -85,7 +106,7 @@ class Mutator {
 };
 
 TEST(Fuzz, CorpusAndItsPrefixes) {
-  for (const std::string& input : FuzzCorpus()) {
+  for (const std::string& input : WholeCorpus()) {
     RunOne(input);
     for (size_t length = 0; length < std::min<size_t>(input.size(), 300); ++length) {
       RunOne(input.substr(0, length));
@@ -94,7 +115,7 @@ TEST(Fuzz, CorpusAndItsPrefixes) {
 }
 
 TEST(Fuzz, Mutations) {
-  Mutator mutator(FuzzCorpus());
+  Mutator mutator(WholeCorpus());
   for (int i = 0; i < kMutations; ++i) RunOne(mutator.Next());
 }
 
