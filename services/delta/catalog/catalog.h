@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "core/base/ids.h"
@@ -50,6 +51,16 @@ class CatalogView {
       std::string_view operation_id) = 0;
   virtual absl::StatusOr<std::optional<OperationRecord>> FindOperation(
       std::string_view operation_id, EntryId entry) = 0;
+
+  // Whether the whole list of hashes of a content's blocks is known.
+  virtual absl::StatusOr<bool> HasBlockList(const Root& root, uint32_t block_bytes) = 0;
+  // A piece of a known list; empty behind its last one.
+  virtual absl::StatusOr<std::string> ReadBlockPiece(const Root& root, uint32_t block_bytes,
+                                                     uint64_t piece) = 0;
+  // One version of each content whose MD5 is not known, in order of the roots greater than `after`
+  // (empty: all).
+  virtual absl::StatusOr<std::vector<VersionName>> FindWithoutMd5(std::string_view after,
+                                                                  size_t limit) = 0;
 };
 
 // A view with the changes of the running transaction in it. After an error, all that the operation
@@ -76,6 +87,13 @@ class CatalogTransaction : public CatalogView {
                                        int64_t now_ns) = 0;
   // Forgets operations recorded before then, at most `limit` of them.
   virtual absl::Status ForgetOperations(int64_t before_ns, int limit) = 0;
+
+  // The pieces of a list may be added in several transactions; the list is known once its last
+  // piece is added, as such. No-op for a piece that is known.
+  virtual absl::Status AddBlockPiece(const Root& root, uint32_t block_bytes, uint64_t piece,
+                                     std::string_view hashes, bool last) = 0;
+  // Gives `md5` (16 bytes) to every version of this content that has none.
+  virtual absl::Status SetMd5(const Root& root, std::string_view md5) = 0;
 
   // Runs `part`; when it fails, undoes what it did, and only that. Returns its status.
   virtual absl::Status Nested(absl::FunctionRef<absl::Status()> part) = 0;

@@ -64,8 +64,25 @@ CREATE TABLE operations(
 CREATE INDEX operations_by_time ON operations(recorded_ns);
 )sql";
 
+// What is derived from files' contents, once, and kept: the lists of hashes of their blocks, in
+// pieces, and an index of the versions that have no MD5 yet. A list's row exists only if all its
+// pieces do.
+constexpr char kBlocksAndMd5s[] = R"sql(
+CREATE TABLE block_pieces(
+  root BLOB NOT NULL,
+  block_bytes INTEGER NOT NULL,
+  piece INTEGER NOT NULL,
+  hashes BLOB NOT NULL,
+  UNIQUE(root, block_bytes, piece));
+CREATE TABLE block_lists(
+  root BLOB NOT NULL,
+  block_bytes INTEGER NOT NULL,
+  PRIMARY KEY(root, block_bytes)) WITHOUT ROWID;
+CREATE INDEX versions_without_md5 ON versions(root) WHERE kind=1 AND md5=x'';
+)sql";
+
 // kMigrations[i] leads from schema i to i + 1. A step that was released is never changed.
-constexpr const char* kMigrations[] = {kTables, kOperations};
+constexpr const char* kMigrations[] = {kTables, kOperations, kBlocksAndMd5s};
 
 absl::Status RunStep(Database& database, int from) {
   DRAY_RETURN_IF_ERROR(database.Execute("BEGIN IMMEDIATE"));

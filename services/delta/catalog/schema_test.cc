@@ -45,6 +45,26 @@ TEST(SchemaTest, AVersionOneFileKeepsItsRowsAndLearnsOperations) {
   ExpectConsistent(*catalog);
 }
 
+TEST(SchemaTest, AVersionTwoFileLearnsWhichVersionsHaveNoMd5) {
+  const std::string file = NewTestFolder() + "/catalog.db";
+  {
+    auto database = Open(file);
+    ASSERT_TRUE(Migrate(*database, 2).ok());
+    ASSERT_TRUE(database
+                    ->Execute("INSERT INTO entries VALUES(2, 1, x'61', 1);"
+                              "INSERT INTO versions VALUES(2, 1, 1, x'72', 0, 420, 7, 'me', 8, "
+                              "x'', x'', 0);")
+                    .ok());
+  }
+  auto catalog = OpenTestCatalog(file);
+  ReadAndWait(*catalog, [](CatalogView& view) {
+    const auto found = view.FindWithoutMd5("", 10);
+    ASSERT_TRUE(found.ok()) << found.status();
+    ASSERT_EQ(found->size(), 1u);
+    EXPECT_EQ((*found)[0].entry, EntryId{2});
+  });
+}
+
 TEST(SchemaTest, ANewerSchemaIsRefusedWithWhatToDo) {
   const std::string file = NewTestFolder() + "/catalog.db";
   ASSERT_TRUE(Open(file)->Execute("PRAGMA user_version=1000").ok());

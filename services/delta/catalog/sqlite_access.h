@@ -8,7 +8,8 @@ namespace dray::delta {
 
 // What one connection can do. A read-only one is given away as a CatalogView, the writer's as a
 // CatalogTransaction. Opens and ends no transaction itself. Not thread-safe; `database` outlives
-// it. Contents (chunks, nodes) are in contents.cc, names and versions in names.cc.
+// it. Contents (chunks, nodes) are in contents.cc, names and versions in names.cc, block lists and
+// MD5s in derived.cc.
 class SqliteAccess final : public CatalogTransaction {
  public:
   explicit SqliteAccess(Database* database) : database_(*database) {}
@@ -28,6 +29,11 @@ class SqliteAccess final : public CatalogTransaction {
       std::string_view operation_id) override;
   absl::StatusOr<std::optional<OperationRecord>> FindOperation(std::string_view operation_id,
                                                                EntryId entry) override;
+  absl::StatusOr<bool> HasBlockList(const Root& root, uint32_t block_bytes) override;
+  absl::StatusOr<std::string> ReadBlockPiece(const Root& root, uint32_t block_bytes,
+                                             uint64_t piece) override;
+  absl::StatusOr<std::vector<VersionName>> FindWithoutMd5(std::string_view after,
+                                                          size_t limit) override;
 
   absl::Status AddChunk(const StoredChunk& chunk) override;
   absl::Status AddNode(const NodeId& id, const Node& node, std::string_view encoding) override;
@@ -37,6 +43,9 @@ class SqliteAccess final : public CatalogTransaction {
   absl::Status RecordOperation(std::string_view operation_id, const OperationRecord& record,
                                int64_t now_ns) override;
   absl::Status ForgetOperations(int64_t before_ns, int limit) override;
+  absl::Status AddBlockPiece(const Root& root, uint32_t block_bytes, uint64_t piece,
+                             std::string_view hashes, bool last) override;
+  absl::Status SetMd5(const Root& root, std::string_view md5) override;
   absl::Status Nested(absl::FunctionRef<absl::Status()> part) override;
 
   // Counts a version on its root. FAILED_PRECONDITION unless that exists and is as long.

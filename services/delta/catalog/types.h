@@ -78,6 +78,15 @@ struct OperationRecord {
   uint64_t entries = 0;  // how many entries were changed
 };
 
+// A version of an entry.
+struct VersionName {
+  EntryId entry{0};
+  uint64_t number = 0;
+};
+
+// Hashes of a file's blocks, all of one length but the last: SHA-256, in pieces of as many hashes.
+inline constexpr size_t kHashesInPiece = 4096;
+
 struct CatalogCounts {
   uint64_t chunks = 0;
   uint64_t nodes = 0;

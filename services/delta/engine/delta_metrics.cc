@@ -5,9 +5,10 @@
 namespace dray::delta {
 namespace {
 
-constexpr const char* kMethodNames[kMethods] = {"Compare", "AddChunks", "Commit", "CommitBatch",
-                                                "Resolve", "List",      "Stat",   "History",
-                                                "Move",    "Delete",    "Restore"};
+constexpr const char* kMethodNames[kMethods] = {
+    "Compare", "AddChunks",     "Commit",          "CommitBatch", "Resolve",
+    "List",    "Stat",          "History",         "Move",        "Delete",
+    "Restore", "CompareBlocks", "FilesWithoutMd5", "SetMd5s"};
 
 prometheus::Gauge& Gauge(prometheus::Registry& registry, const char* name, const char* help) {
   return prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add({});

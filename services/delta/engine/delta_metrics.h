@@ -27,8 +27,11 @@ enum class Method {
   kMove,
   kDelete,
   kRestore,
+  kCompareBlocks,
+  kFilesWithoutMd5,
+  kSetMd5s,
 };
-inline constexpr size_t kMethods = 11;
+inline constexpr size_t kMethods = 14;
 
 // What the service counts. Thread-safe. The registry outlives it.
 class DeltaMetrics {

@@ -5,9 +5,11 @@
 
 #include "core/base/random.h"
 #include "services/delta/engine/batch.h"
+#include "services/delta/engine/compare_blocks_call.h"
 #include "services/delta/engine/compare_call.h"
 #include "services/delta/engine/convert.h"
 #include "services/delta/engine/listing.h"
+#include "services/delta/engine/md5s.h"
 #include "services/delta/engine/resolution.h"
 #include "services/delta/engine/upload.h"
 
@@ -245,6 +247,31 @@ grpc::ServerUnaryReactor* DeltaService::Restore(grpc::CallbackServerContext*,
                      return RestorePath(writer, request->path(), request->number(),
                                         request->operation_id());
                    });
+}
+
+grpc::ServerBidiReactor<v1::CompareBlocksRequest, v1::CompareBlocksResponse>*
+DeltaService::CompareBlocks(grpc::CallbackServerContext*) {
+  return new CompareBlocksCall(metrics_, catalog_);
+}
+
+grpc::ServerUnaryReactor* DeltaService::FilesWithoutMd5(grpc::CallbackServerContext*,
+                                                        const v1::FilesWithoutMd5Request* request,
+                                                        v1::VersionsResponse* response) {
+  auto* call = new UnaryCall(metrics_, Method::kFilesWithoutMd5);
+  catalog_.Read([call, request, response](CatalogView& view) {
+    call->Reply(ListWithoutMd5(view, *request, response));
+  });
+  return call;
+}
+
+grpc::ServerUnaryReactor* DeltaService::SetMd5s(grpc::CallbackServerContext*,
+                                                const v1::SetMd5sRequest* request,
+                                                v1::SetMd5sResponse*) {
+  auto* call = new UnaryCall(metrics_, Method::kSetMd5s);
+  catalog_.Write(
+      [request](CatalogTransaction& transaction) { return KeepMd5s(transaction, *request); },
+      [call](const absl::Status& status) { call->Reply(status); });
+  return call;
 }
 
 absl::Status DeltaService::ForgetOldOperations(CatalogTransaction& transaction, int64_t now_ns) {

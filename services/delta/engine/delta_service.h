@@ -48,6 +48,14 @@ class DeltaService final : public v1::Delta::CallbackService {
   grpc::ServerUnaryReactor* Restore(grpc::CallbackServerContext* context,
                                     const v1::RestoreRequest* request,
                                     v1::ChangedResponse* response) override;
+  grpc::ServerBidiReactor<v1::CompareBlocksRequest, v1::CompareBlocksResponse>* CompareBlocks(
+      grpc::CallbackServerContext* context) override;
+  grpc::ServerUnaryReactor* FilesWithoutMd5(grpc::CallbackServerContext* context,
+                                            const v1::FilesWithoutMd5Request* request,
+                                            v1::VersionsResponse* response) override;
+  grpc::ServerUnaryReactor* SetMd5s(grpc::CallbackServerContext* context,
+                                    const v1::SetMd5sRequest* request,
+                                    v1::SetMd5sResponse* response) override;
 
  private:
   using Change = std::function<absl::StatusOr<ChangeResult>(NameWriter& writer)>;
