@@ -23,6 +23,9 @@ Examples:
   dray get --version 1 :/notes.txt old  an old one
   dray rm :/notes.txt                   gone, until: dray restore :/notes.txt
 
+Settings come from flags, then the environment (DRAY_SERVER, DRAY_CONNECTIONS, DRAY_RETRIES, DRAY_LOG),
+then the config file: of one that is in several, the first counts.
+
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 some files failed, 130 interrupted.
 `dray VERB --help` tells more of each verb.)";
 
@@ -130,6 +133,7 @@ std::variant<CommandLine, int> ParseCommandLine(int argc, const char* const* arg
   app.require_subcommand(1);
   AddTransfers(&app, &line);
   AddNames(&app, &line);
+  ConfigFile::TakeNameFromEnvironment(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -92,12 +92,32 @@ TEST_F(CommandLineTest, ServerMayBeNamedInTheRemoteName) {
   EXPECT_EQ(stack_.Dray({"stat", ":/named"}).status, 0);
 }
 
+TEST_F(CommandLineTest, SettingsFileIsFoundInTheEnvironmentAndIsWeakerThanIt) {
+  WriteFile(stack_.Path("dray.conf"), "quiet = true\nretries = 1\n");
+  Stack::DrayOptions options;
+  options.environment = {{"DRAY_CONFIG", stack_.Path("dray.conf")}};
+  const CommandResult quiet = stack_.Dray({"put", stack_.Path("tree/one"), ":/quiet"}, options);
+  EXPECT_EQ(quiet.status, 0) << quiet.err;
+  EXPECT_EQ(quiet.out, "");
+
+  WriteFile(stack_.Path("dray.conf"), "connections = none\n");
+  EXPECT_EQ(stack_.Dray({"status"}, options).status, 2);
+  options.environment["DRAY_CONNECTIONS"] = "1";
+  EXPECT_EQ(stack_.Dray({"status"}, options).status, 0);
+
+  WriteFile(stack_.Path("dray.conf"), "serve = 127.0.0.1:1\n");
+  const CommandResult unknown = stack_.Dray({"status"}, options);
+  EXPECT_EQ(unknown.status, 2);
+  EXPECT_THAT(unknown.err, HasSubstr("\"serve\""));
+}
+
 TEST_F(CommandLineTest, HelpAndVersionAreTold) {
   const CommandResult help = stack_.Dray({"--help"});
   EXPECT_EQ(help.status, 0);
   for (const char* verb : {"put", "get", "ls", "stat", "rm", "mv", "log", "restore", "status"}) {
     EXPECT_THAT(help.out, HasSubstr(verb));
   }
+  EXPECT_THAT(help.out, HasSubstr("flags, then the environment"));
   const CommandResult version = stack_.Dray({"--version"});
   EXPECT_EQ(version.status, 0);
   EXPECT_THAT(version.out, HasSubstr("0.1.0"));

@@ -41,6 +41,15 @@ const CLI::Option& ConfigFile::Find(const std::string& name, int line) const {
   return *option;
 }
 
+void ConfigFile::TakeNameFromEnvironment(CLI::App& app) {
+  CLI::Option* config = app.get_config_ptr();
+  if (config == nullptr) return;
+  const char* file = std::getenv(config->get_envname().c_str());
+  if (file == nullptr || *file == '\0') return;
+  config->default_str(file);
+  config->required();
+}
+
 std::vector<CLI::ConfigItem> ConfigFile::from_config(std::istream& in) const {
   std::vector<CLI::ConfigItem> items;
   std::string text;

@@ -16,6 +16,10 @@ class ConfigFile : public CLI::Config {
   // `app` outlives this.
   explicit ConfigFile(const CLI::App* app) : app_(app) {}
 
+  // Looks for the file's own name in the environment of --config: CLI11 does not, since it reads
+  // the file before the environment. REQUIRES: before parsing.
+  static void TakeNameFromEnvironment(CLI::App& app);
+
   std::vector<CLI::ConfigItem> from_config(std::istream& in) const override;
   // Nothing: no program here writes a config file.
   std::string to_config(const CLI::App*, bool, bool, std::string) const override { return ""; }

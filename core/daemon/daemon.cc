@@ -4,12 +4,14 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <cstdlib>
+#include <cstring>
 #include <iostream>
 #include <memory>
+#include <set>
 #include <thread>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "core/base/file.h"
@@ -20,6 +22,11 @@ namespace dray {
 namespace {
 
 constexpr int kUsageError = 2;
+
+constexpr char kSettings[] =
+    "Settings come from flags, then the environment, then the config file: of one that is in "
+    "several, the first counts.\nA name that none of them knows is an error. --log-dir in the "
+    "other two: ";
 
 std::string EnvironmentName(const std::string& prefix, const std::string& long_name) {
   return absl::StrCat(prefix, "_",
@@ -37,15 +44,24 @@ void NameEnvironment(CLI::App& app, const std::string& prefix) {
   }
 }
 
-// CLI11 reads the config file before the environment, so it does not look for the file's own name
-// there.
-void TakeConfigFileFromEnvironment(CLI::App& app) {
-  CLI::Option* config = app.get_config_ptr();
-  if (config == nullptr) return;
-  const char* file = std::getenv(config->get_envname().c_str());
-  if (file == nullptr || *file == '\0') return;
-  config->default_str(file);
-  config->required();
+void AddNames(const CLI::App& app, std::set<std::string>& names) {
+  for (const CLI::Option* option : app.get_options()) names.insert(option->get_envname());
+  for (const CLI::App* subcommand : app.get_subcommands([](const CLI::App*) { return true; })) {
+    AddNames(*subcommand, names);
+  }
+}
+
+// A misspelt setting would otherwise be none, silently.
+void RefuseUnknownVariables(const CLI::App& app, const std::string& prefix) {
+  std::set<std::string> known;
+  AddNames(app, known);
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const std::string name = std::string(*variable).substr(0, std::strcspn(*variable, "="));
+    if (absl::StartsWith(name, prefix + "_") && known.count(name) == 0) {
+      throw CLI::ValidationError(
+          absl::StrCat("environment: unknown setting ", name, ": see --help for the names"));
+    }
+  }
 }
 
 std::string VersionText(const CLI::App& app) {
@@ -92,9 +108,11 @@ void AddDaemonFlags(CLI::App& app, DaemonFlags* flags) {
 std::optional<int> ParseFlags(CLI::App& app, const std::string& environment_prefix, int argc,
                               char** argv) {
   NameEnvironment(app, environment_prefix);
-  TakeConfigFileFromEnvironment(app);
+  ConfigFile::TakeNameFromEnvironment(app);
+  app.footer(absl::StrCat(kSettings, environment_prefix, "_LOG_DIR, log-dir = ..."));
   try {
     app.parse(argc, argv);
+    RefuseUnknownVariables(app, environment_prefix);
   } catch (const CLI::Error& error) {
     return app.exit(error, std::cout, std::cerr) == 0 ? 0 : kUsageError;
   }

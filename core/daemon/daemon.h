@@ -26,8 +26,9 @@ void AddDaemonFlags(CLI::App& app, DaemonFlags* flags);
 
 // Parses the command line, after giving each option (of subcommands as well) its environment
 // variable: --log-dir is DRAY_TRANSFER_LOG_DIR for the prefix "DRAY_TRANSFER". Flags are stronger
-// than the environment, and that is stronger than the config file; an empty variable counts as
-// none. An option of several values takes them from its variable when it has a delimiter:
+// than the environment, and that is stronger than the config file, and --help says so; an empty
+// variable counts as none, and one of that prefix that belongs to no option is an error. An option
+// of several values takes them from its variable when it has a delimiter:
 // app.add_option("--listen", ...)->delimiter(','). Returns nothing when the program is to go on,
 // else its exit status (0 after --help, 2 for a usage error, which is told on standard error).
 std::optional<int> ParseFlags(CLI::App& app, const std::string& environment_prefix, int argc,

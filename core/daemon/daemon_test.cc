@@ -49,7 +49,7 @@ class FlagsTest : public testing::Test {
     std::vector<char*> argv;
     arguments.insert(arguments.begin(), "/usr/bin/dray-test");
     for (std::string& argument : arguments) argv.push_back(argument.data());
-    return ParseFlags(app_, "DRAY_TEST", static_cast<int>(argv.size()), argv.data());
+    return ParseFlags(app_, "DRAY_FLAGS_TEST", static_cast<int>(argv.size()), argv.data());
   }
 
   // Expects a usage error and returns what was told of it.
@@ -80,8 +80,8 @@ TEST_F(FlagsTest, Defaults) {
 
 TEST_F(FlagsTest, FlagsBeatEnvironmentBeatsConfig) {
   WriteConfig("size = 3\nlog-level = error\nlog-dir = from config # 1\n");
-  SetEnv("DRAY_TEST_SIZE", "5");
-  SetEnv("DRAY_TEST_LOG_LEVEL", "warning");
+  SetEnv("DRAY_FLAGS_TEST_SIZE", "5");
+  SetEnv("DRAY_FLAGS_TEST_LOG_LEVEL", "warning");
   EXPECT_EQ(Parse({"--config", config_, "--size", "7"}), std::nullopt);
   EXPECT_EQ(size_, 7);
   EXPECT_EQ(flags_.log.level, "warning");
@@ -90,14 +90,14 @@ TEST_F(FlagsTest, FlagsBeatEnvironmentBeatsConfig) {
 
 TEST_F(FlagsTest, AnEmptyVariableIsNone) {
   WriteConfig("size = 3\n");
-  SetEnv("DRAY_TEST_SIZE", "");
+  SetEnv("DRAY_FLAGS_TEST_SIZE", "");
   EXPECT_EQ(Parse({"--config", config_}), std::nullopt);
   EXPECT_EQ(size_, 3);
 }
 
 TEST_F(FlagsTest, SwitchesComeFromAnywhere) {
   WriteConfig("\n  # a comment\n  allow-anyone=true\n");
-  SetEnv("DRAY_TEST_LOG_JSON", "1");
+  SetEnv("DRAY_FLAGS_TEST_LOG_JSON", "1");
   EXPECT_EQ(Parse({"--config", config_}), std::nullopt);
   EXPECT_TRUE(allow_anyone_);
   EXPECT_TRUE(flags_.log.json);
@@ -112,7 +112,7 @@ TEST_F(FlagsTest, ASwitchCanBeOffInTheConfig) {
 
 TEST_F(FlagsTest, ASwitchsVariableBeatsTheConfig) {
   WriteConfig("allow-anyone = true\n");
-  SetEnv("DRAY_TEST_ALLOW_ANYONE", "false");
+  SetEnv("DRAY_FLAGS_TEST_ALLOW_ANYONE", "false");
   EXPECT_EQ(Parse({"--config", config_}), std::nullopt);
   EXPECT_FALSE(allow_anyone_);
 }
@@ -125,27 +125,27 @@ TEST_F(FlagsTest, SeveralValuesFromConfig) {
 }
 
 TEST_F(FlagsTest, SeveralValuesFromTheEnvironment) {
-  SetEnv("DRAY_TEST_LISTEN", "127.0.0.1:5,[::1]:5");
+  SetEnv("DRAY_FLAGS_TEST_LISTEN", "127.0.0.1:5,[::1]:5");
   EXPECT_EQ(Parse({}), std::nullopt);
   EXPECT_EQ(listen_, (std::vector<std::string>{"127.0.0.1:5", "[::1]:5"}));
 }
 
 TEST_F(FlagsTest, TheConfigFileItselfFromTheEnvironment) {
   WriteConfig("size = 9\n");
-  SetEnv("DRAY_TEST_CONFIG", config_);
+  SetEnv("DRAY_FLAGS_TEST_CONFIG", config_);
   EXPECT_EQ(Parse({}), std::nullopt);
   EXPECT_EQ(size_, 9);
 }
 
 TEST_F(FlagsTest, AConfigFileFromTheEnvironmentThatIsNotThere) {
-  SetEnv("DRAY_TEST_CONFIG", "/nonexistent/dray.conf");
+  SetEnv("DRAY_FLAGS_TEST_CONFIG", "/nonexistent/dray.conf");
   EXPECT_NE(Refused({}).find("/nonexistent/dray.conf"), std::string::npos);
 }
 
 TEST_F(FlagsTest, SubcommandsOptionsHaveVariablesToo) {
   bool repair = false;
   app_.add_subcommand("check")->add_flag("--repair-all", repair);
-  SetEnv("DRAY_TEST_REPAIR_ALL", "true");
+  SetEnv("DRAY_FLAGS_TEST_REPAIR_ALL", "true");
   EXPECT_EQ(Parse({"check"}), std::nullopt);
   EXPECT_TRUE(repair);
 }
@@ -154,6 +154,26 @@ TEST_F(FlagsTest, UnknownSettingsAreNamed) {
   WriteConfig("size = 3\nsizes = 4\n");
   const std::string told = Refused({"--config", config_});
   EXPECT_NE(told.find("line 2: unknown setting \"sizes\""), std::string::npos) << told;
+}
+
+TEST_F(FlagsTest, UnknownVariablesAreNamed) {
+  SetEnv("DRAY_FLAGS_TEST_SIZES", "4");
+  const std::string told = Refused({});
+  EXPECT_NE(told.find("unknown setting DRAY_FLAGS_TEST_SIZES"), std::string::npos) << told;
+}
+
+TEST_F(FlagsTest, VariablesOfOthersAreNotOurs) {
+  SetEnv("DRAY_FLAGS_TESTS", "4");
+  SetEnv("DRAY_OTHER_SIZES", "4");
+  EXPECT_EQ(Parse({}), std::nullopt);
+}
+
+TEST_F(FlagsTest, HelpTellsWhatIsStronger) {
+  CaptureStdout();
+  EXPECT_EQ(Parse({"--help"}), 0);
+  const std::string help = GetCapturedStdout();
+  EXPECT_NE(help.find("flags, then the environment, then the config file"), std::string::npos);
+  EXPECT_NE(help.find("DRAY_FLAGS_TEST_LOG_DIR"), std::string::npos) << help;
 }
 
 TEST_F(FlagsTest, BadConfigLinesAreNamed) {

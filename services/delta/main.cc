@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/daemon/daemon.h"
+#include "services/delta/audit/backup.h"
 #include "services/delta/audit/check.h"
 #include "services/delta/audit/rebuild.h"
 #include "services/delta/serve.h"
@@ -39,11 +40,17 @@ int main(int argc, char** argv) {
   CLI::App* rebuild = app.add_subcommand(
       "rebuild", "Make the catalog's chunk rows anew from the segments, and end");
   AddTransferFlag(rebuild, &rebuild_flags.transfer);
+  std::string backup_file;
+  CLI::App* backup = app.add_subcommand(
+      "backup", "Copy the catalog as it is now to a new file, and end; the service may run");
+  backup->add_option("FILE", backup_file, "The copy; must not be there yet")->required();
+  backup->fallthrough();
   app.require_subcommand(0, 1);
   if (const auto status = dray::ParseFlags(app, "DRAY_DELTA", argc, argv)) return *status;
 
   check_flags.catalog = rebuild_flags.catalog = flags.catalog;
   const absl::Status result = check->parsed()     ? dray::delta::Check(check_flags, std::cout)
+                              : backup->parsed()  ? dray::delta::Backup(flags.catalog, backup_file)
                               : rebuild->parsed() ? dray::delta::Rebuild(rebuild_flags, std::cout)
                                                   : dray::delta::Serve(flags);
   if (result.ok()) return 0;

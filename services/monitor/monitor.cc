@@ -66,6 +66,8 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> StartGrpc(const Address& address,
         "cannot listen on ", address.ToString(),
         ": the port is in use or the address is not this machine's; choose another --listen"));
   }
+  // Beside "", whether it serves: whether there is somebody to ask.
+  server->GetHealthCheckService()->SetServingStatus("liveness", true);
   return server;
 }
 

@@ -34,7 +34,11 @@ class DeltaServerImpl final : public DeltaServer {
     builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
     builder.RegisterService(&service_);
     server_ = builder.BuildAndStart();
-    if (server_ != nullptr && port_ != 0) return absl::OkStatus();
+    if (server_ != nullptr && port_ != 0) {
+      // Beside "", whether it serves: whether there is somebody to ask.
+      server_->GetHealthCheckService()->SetServingStatus("liveness", true);
+      return absl::OkStatus();
+    }
     return absl::UnavailableError(absl::StrCat("cannot listen on ", address,
                                                ": the port is in use, or the address is not one of "
                                                "this machine; choose another --listen"));

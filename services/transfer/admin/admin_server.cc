@@ -49,6 +49,7 @@ class AdminServer::Impl {
     }
     address_.port = static_cast<uint16_t>(port);
     SetDeltaServing(false);
+    server_->GetHealthCheckService()->SetServingStatus("liveness", true);
     return absl::OkStatus();
   }
 

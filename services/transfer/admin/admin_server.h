@@ -11,7 +11,8 @@
 namespace dray::transfer {
 
 // The admin port: gRPC health, reflection, and the Store service. Health is told for "" (the front
-// door serves) and for "delta" (what is behind it can be reached). Thread-safe.
+// door serves), for "delta" (what is behind it can be reached), and for "liveness" (there is
+// somebody to ask). Thread-safe.
 class AdminServer {
  public:
   // `store` outlives it.
