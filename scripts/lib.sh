@@ -16,17 +16,24 @@ die() {
   exit 1
 }
 
+# Where Bazel keeps what is built, for all working copies of this account.
+bazel_disk_cache() {
+  local home=${HOME:-} cache=${XDG_CACHE_HOME:-}
+  [[ -n $home ]] || home=$(getent passwd "$(id -u)" | cut -d: -f6)
+  [[ $cache == /* ]] || cache=$home/.cache
+  printf '%s' "$cache/bazel-disk"
+}
+
 # bazel VERB ARGUMENTS...: Bazel with its caches below $HOME, or below the account's home where $HOME says nothing.
 run_bazel() {
-  local verb=$1 cache=${XDG_CACHE_HOME:-}
+  local verb=$1
   shift
   if [[ -z ${HOME:-} ]]; then
     HOME=$(getent passwd "$(id -u)" | cut -d: -f6)
     export HOME
   fi
-  [[ $cache == /* ]] || cache=$HOME/.cache
   case $verb in
-    build | test | run) set -- "--disk_cache=$cache/bazel-disk" "$@" ;;
+    build | test | run) set -- "--disk_cache=$(bazel_disk_cache)" "$@" ;;
   esac
   # DRAY_BAZEL_STARTUP: startup options of the caller, for example an output base of its own.
   # shellcheck disable=SC2086
