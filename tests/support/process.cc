@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -36,6 +37,7 @@ void DropFileCapabilities() {
   Redirect(STDOUT_FILENO, options.output_file, O_WRONLY | O_CREAT | O_TRUNC);
   Redirect(STDERR_FILENO, options.error_file, O_WRONLY | O_CREAT | O_APPEND);
   if (!options.folder.empty() && chdir(options.folder.c_str()) != 0) _exit(kCannotStart);
+  if (options.network >= 0 && setns(options.network, CLONE_NEWNET) != 0) _exit(kCannotStart);
   std::vector<char*> arguments;
   for (const std::string& argument : options.command) {
     arguments.push_back(const_cast<char*>(argument.c_str()));

@@ -31,6 +31,7 @@ class Process {
     std::string output_file;                         // standard output; empty: /dev/null
     std::string error_file;                          // standard error; empty: /dev/null
     std::string folder;                              // working folder; empty: the test's own
+    int network = -1;                                // a network namespace; -1: the test's own
     // File modes hold for it even where the test runs as root.
     bool honour_modes = false;
   };

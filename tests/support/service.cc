@@ -44,7 +44,7 @@ void Service::Launch() {
   options.command = {ProgramPath("dray-" + name_)};
   for (const PortFlag& port : ports_) {
     options.command.push_back(port.flag);
-    options.command.push_back(addresses_.empty() ? "127.0.0.1:0" : Address(port.name));
+    options.command.push_back(addresses_.empty() ? port.host + ":0" : Address(port.name));
   }
   options.command.insert(options.command.end(), flags_.begin(), flags_.end());
   options.command.insert(options.command.end(),

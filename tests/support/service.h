@@ -23,6 +23,7 @@ class Service {
   struct PortFlag {
     std::string flag;
     std::string name;
+    std::string host = "127.0.0.1";
   };
   Service(std::string name, std::vector<PortFlag> ports, std::vector<std::string> flags,
           std::string folder);

@@ -14,8 +14,8 @@ namespace {
 
 std::vector<Service::PortFlag> MonitorPorts() { return {{"--listen", "grpc"}, {"--http", "http"}}; }
 std::vector<Service::PortFlag> DeltaPorts() { return {{"--listen", "grpc"}}; }
-std::vector<Service::PortFlag> TransferPorts() {
-  return {{"--listen", "listen"}, {"--admin", "admin"}};
+std::vector<Service::PortFlag> TransferPorts(const std::string& host) {
+  return {{"--listen", "listen", host}, {"--admin", "admin"}};
 }
 
 // Empty for a file that is not there.
@@ -50,7 +50,9 @@ Stack::Stack(const Options& options)
     : scratch_(options.room_bytes),
       monitor_("monitor", MonitorPorts(), {}, scratch_.folder()),
       delta_("delta", DeltaPorts(), {}, scratch_.folder()),
-      transfer_("transfer", TransferPorts(), options.transfer_flags, scratch_.folder()) {
+      transfer_("transfer", TransferPorts(options.host), options.transfer_flags,
+                scratch_.folder()) {
+  if (options.host != Options().host) transfer_.AddFlags({"--allow-anyone"});
   for (const char* folder : {"delta", "transfer", "work", "home"}) {
     mkdir(scratch_.Path(folder).c_str(), 0755);
   }
@@ -93,6 +95,7 @@ std::unique_ptr<Stack::Running> Stack::StartDray(const std::vector<std::string>&
   process.output_file = output + ".out";
   process.error_file = output + ".err";
   process.folder = options.folder;
+  process.network = options.network;
   process.honour_modes = options.honour_modes;
   return std::make_unique<Running>(process);
 }

@@ -38,6 +38,8 @@ class Stack {
   struct Options {
     uint64_t room_bytes = uint64_t{1} << 30;
     std::vector<std::string> transfer_flags;
+    // The front door's address; one that is not on loopback admits anyone.
+    std::string host = "127.0.0.1";
   };
   explicit Stack(const Options& options);
   Stack() : Stack(Options()) {}
@@ -59,6 +61,7 @@ class Stack {
     absl::Duration timeout = absl::Minutes(4);
     std::map<std::string, std::string> environment;
     std::string folder;
+    int network = -1;  // as in Process
     // File modes hold for it even where the test runs as root.
     bool honour_modes = false;
   };
