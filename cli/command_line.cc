@@ -80,6 +80,8 @@ void AddTransfers(CLI::App* app, CommandLine* line) {
       put->add_flag("--if-absent", line->if_absent, "Fail where a file is there already");
   put->add_option("--if-version", line->if_version, "Fail unless this is the newest version")
       ->excludes(absent);
+  put->add_flag("--checksum", line->checksum,
+                "Read every file, also those that look as they did last time");
 
   CLI::App* get =
       AddVerb(app, line, "get", "Get files and folders from the server", Verb::kGet,

@@ -29,6 +29,7 @@ struct CommandLine {
   uint64_t version = 0;                // get, stat, restore
   bool if_absent = false;              // put
   std::optional<uint64_t> if_version;  // put
+  bool checksum = false;               // put
   bool sync = false;                   // get
   bool keep_special_modes = false;     // get
 };

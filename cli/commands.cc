@@ -1,5 +1,6 @@
 #include "cli/commands.h"
 
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -15,6 +16,14 @@ namespace dray {
 namespace {
 
 using wire::v1::Version;
+
+// As the XDG Base Directory Specification has it; empty where there is no such place.
+std::string CacheFolder() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  if (cache != nullptr && cache[0] == '/') return absl::StrCat(cache, "/dray");
+  const char* home = std::getenv("HOME");
+  return home != nullptr && home[0] == '/' ? absl::StrCat(home, "/.cache/dray") : "";
+}
 
 // One run of one command.
 class Command {
@@ -82,6 +91,7 @@ absl::Status Command::Prepare() {
   options.server = server;
   options.connections = line_.connections;
   options.retry.retries = line_.retries;
+  options.hash_cache_folder = CacheFolder();
   options.callbacks.on_progress = [this](const Progress& progress) {
     console_.ShowProgress(progress);
   };
@@ -166,6 +176,7 @@ int Command::Put() {
   PutOptions options;
   if (line_.if_absent) options.replaces.emplace().set_absent(true);
   if (line_.if_version) options.replaces.emplace().set_number(*line_.if_version);
+  options.checksum = line_.checksum;
   return Finish(client_->Put(*jobs, options));
 }
 

@@ -29,17 +29,8 @@ BatchPipeline::BatchPipeline(const Operation& operation, Channel* channel)
 
 absl::Status BatchPipeline::Submit(std::vector<SmallItem> items, bool contents_at_once) {
   Batch batch = {.items = std::move(items), .operation_id = RandomBytes(16)};
-  std::vector<HashedChunk> all;
-  for (SmallItem& item : batch.items) {
-    item.chunks = CutContents(item.contents);
-    all.insert(all.end(), item.chunks.begin(), item.chunks.end());
-    batch.content_bytes += item.contents.size();
-  }
-  HashAll(absl::MakeSpan(all));
-  size_t next = 0;
-  for (SmallItem& item : batch.items) {
-    for (HashedChunk& chunk : item.chunks) chunk = all[next++];
-  }
+  Hash(absl::MakeSpan(batch.items));
+  for (const SmallItem& item : batch.items) batch.content_bytes += item.contents.size();
   batch.wanted.resize(batch.items.size());
   if (contents_at_once) {
     for (size_t i = 0; i < batch.items.size(); ++i) {
@@ -52,6 +43,27 @@ absl::Status BatchPipeline::Submit(std::vector<SmallItem> items, bool contents_a
     DRAY_RETURN_IF_ERROR(Harvest());
   }
   return Enter(std::move(batch));
+}
+
+void BatchPipeline::Hash(absl::Span<SmallItem> items) {
+  std::vector<HashedChunk> all;
+  std::vector<size_t> counts;
+  for (const SmallItem& item : items) {
+    const auto cut = item.recalled ? std::vector<HashedChunk>() : CutContents(item.contents);
+    all.insert(all.end(), cut.begin(), cut.end());
+    counts.push_back(cut.size());
+  }
+  HashAll(absl::MakeSpan(all));
+  auto next = all.begin();
+  for (size_t i = 0; i < items.size(); ++i) {
+    SmallItem& item = items[i];
+    if (item.recalled) continue;
+    item.chunks.clear();
+    for (const auto end = next + static_cast<ptrdiff_t>(counts[i]); next != end; ++next) {
+      item.chunks.push_back({next->id, next->length_bytes()});
+    }
+    operation_.hash_cache->Keep(item.state, 0, item.read_since, item.chunks);
+  }
 }
 
 absl::Status BatchPipeline::Drain() {
@@ -77,7 +89,7 @@ absl::Status BatchPipeline::Send(Batch* batch) {
 std::string BatchPipeline::Encode(const Batch& batch, uint16_t request) {
   wire::v1::PutBatch message;
   message.set_operation_id(batch.operation_id);
-  std::vector<const HashedChunk*> data;
+  std::vector<std::pair<ChunkId, Bytes>> data;
   absl::flat_hash_set<ChunkId> seen;
   for (size_t i = 0; i < batch.items.size(); ++i) {
     const SmallItem& item = batch.items[i];
@@ -85,20 +97,26 @@ std::string BatchPipeline::Encode(const Batch& batch, uint16_t request) {
     entry->set_path(item.remote);
     *entry->mutable_metadata() = item.metadata;
     if (item.replaces != nullptr) *entry->mutable_replaces() = *item.replaces;
-    for (const HashedChunk& chunk : item.chunks) {
+    auto wanted = batch.wanted[i].begin();
+    size_t offset = 0;
+    for (uint32_t c = 0; c < item.chunks.size(); ++c) {
+      const ChunkEntry& chunk = item.chunks[c];
       wire::v1::BatchChunk* told = entry->add_chunks();
       told->set_id(chunk.id.data(), kDigestBytes);
-      told->set_length(chunk.length_bytes());
-    }
-    for (const uint32_t wanted : batch.wanted[i]) {
-      if (seen.insert(item.chunks[wanted].id).second) data.push_back(&item.chunks[wanted]);
+      told->set_length(chunk.length_bytes);
+      if (wanted != batch.wanted[i].end() && *wanted == c) {
+        ++wanted;
+        const Bytes body = Bytes(item.contents).subspan(offset, chunk.length_bytes);
+        if (seen.insert(chunk.id).second) data.emplace_back(chunk.id, body);
+      }
+      offset += chunk.length_bytes;
     }
   }
   message.set_data_frames(static_cast<uint32_t>(data.size()));
   std::string out;
   AppendControlFrame(FrameType::kPutBatch, request, message, &out);
-  for (const HashedChunk* chunk : data) {
-    const DataFrame frame = encoder_.Encode(chunk->id, chunk->data);
+  for (const auto& [id, body] : data) {
+    const DataFrame frame = encoder_.Encode(id, body);
     uint8_t head[kDataFrameOverheadBytes];
     WriteDataFrameHead(frame, head);
     out.append(AsText(head)).append(AsText(frame.body));
@@ -158,6 +176,10 @@ absl::Status BatchPipeline::TakeAnswers(Batch batch, const wire::v1::PutBatchDon
     if (TakeAnswer(batch, &batch.items[i], done.answers(static_cast<int>(i)), &wanted, &retry)) {
       continue;
     }
+    if (absl::Status read = ReadRecalled(&batch.items[i], &wanted); !read.ok()) {
+      ReportFailed(batch.items[i], read);
+      continue;
+    }
     again.content_bytes += batch.items[i].contents.size();
     again.items.push_back(std::move(batch.items[i]));
     again.wanted.push_back(std::move(wanted));
@@ -170,6 +192,16 @@ absl::Status BatchPipeline::TakeAnswers(Batch batch, const wire::v1::PutBatchDon
     }
   }
   return Enter(std::move(again));
+}
+
+absl::Status BatchPipeline::ReadRecalled(SmallItem* item, std::vector<uint32_t>* wanted) {
+  if (!item->recalled || wanted->empty()) return absl::OkStatus();
+  const std::vector<ChunkEntry> offered = item->chunks;
+  DRAY_RETURN_IF_ERROR(item->read(item));
+  item->recalled = false;
+  Hash({item, 1});
+  if (item->chunks != offered) wanted->clear();
+  return absl::OkStatus();
 }
 
 bool BatchPipeline::TakeAnswer(const Batch& batch, SmallItem* item,
@@ -189,9 +221,10 @@ bool BatchPipeline::TakeAnswer(const Batch& batch, SmallItem* item,
     return true;
   }
   wanted->assign(answer.missing().begin(), answer.missing().end());
-  const bool in_range = std::all_of(wanted->begin(), wanted->end(),
-                                    [&](uint32_t index) { return index < item->chunks.size(); });
-  if (wanted->empty() || !in_range || batch.rounds >= kMaxRounds) {
+  std::sort(wanted->begin(), wanted->end());
+  wanted->erase(std::unique(wanted->begin(), wanted->end()), wanted->end());
+  const bool in_range = !wanted->empty() && wanted->back() < item->chunks.size();
+  if (!in_range || batch.rounds >= kMaxRounds) {
     ReportFailed(*item, absl::InternalError("the server broke the protocol: it neither takes the "
                                             "file nor says what it lacks"));
     return true;
@@ -214,7 +247,7 @@ void BatchPipeline::ReportFailed(const SmallItem& item, const absl::Status& stat
 
 void BatchPipeline::ReportDone(const SmallItem& item,
                                const wire::v1::PutBatchDone::Answer& answer) {
-  operation_.tracker->AddDone(static_cast<int64_t>(item.contents.size()));
+  operation_.tracker->AddDone(static_cast<int64_t>(item.metadata.size()));
   operation_.tracker->AddChunks(item.chunks.size());
   operation_.tracker->Report(
       {.outcome = answer.unchanged() ? FileReport::Outcome::kUnchanged : FileReport::Outcome::kDone,

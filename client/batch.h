@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,7 +11,7 @@
 
 #include "client/call.h"
 #include "client/channel.h"
-#include "client/file_hasher.h"
+#include "client/file_chunks.h"
 #include "core/base/status.h"
 #include "core/framing/chunk_encoder.h"
 #include "core/framing/frame.h"
@@ -29,8 +30,16 @@ struct SmallItem {
   std::string remote;
   wire::v1::Metadata metadata;
   const wire::v1::Precondition* replaces = nullptr;
-  std::vector<uint8_t> contents;      // FILE only; chunks point into it
-  std::vector<HashedChunk> chunks{};  // of `contents`
+  // FILE only. Empty until they are needed, where `chunks` were recalled.
+  std::vector<uint8_t> contents{};
+  std::vector<ChunkEntry> chunks{};
+  // The file is known by these chunks, not by having been read.
+  bool recalled = false;
+  // When and in which state the contents were read; nothing is remembered without.
+  FileState state{};
+  absl::Time read_since = absl::InfinitePast();
+  // Reads contents, metadata and state anew.
+  std::function<absl::Status(SmallItem*)> read{};
 
   // What the item needs of a PutBatch frame, at most.
   static size_t FrameBytes(size_t path_bytes, size_t link_bytes, uint64_t content_bytes);
@@ -45,10 +54,10 @@ class BatchPipeline {
   BatchPipeline(const BatchPipeline&) = delete;
   BatchPipeline& operator=(const BatchPipeline&) = delete;
 
-  // Waits for room, sends. Items have their metadata and contents; they are cut and hashed here.
-  // REQUIRES: within the limits of a batch. `contents_at_once` saves a round trip where they are
-  // short. An error means that the server cannot be reached at all: then the items under way are
-  // reported as failed.
+  // Waits for room, sends. Items have their metadata, and contents (cut and hashed here) or
+  // recalled chunks. REQUIRES: within the limits of a batch. `contents_at_once` saves a round trip
+  // where they are short. An error means that the server cannot be reached at all: then the items
+  // under way are reported as failed.
   absl::Status Submit(std::vector<SmallItem> items, bool contents_at_once);
   // Waits until everything submitted is answered for.
   absl::Status Drain();
@@ -69,6 +78,10 @@ class BatchPipeline {
   std::string Encode(const Batch& batch, uint16_t request);
   absl::Status Harvest();
   absl::Status TakeAnswers(Batch batch, const wire::v1::PutBatchDone& done);
+  // Cuts, hashes and remembers the contents of the items that were read.
+  void Hash(absl::Span<SmallItem> items);
+  // Reads an item that was recalled; clears `wanted` if it turns out to be another than offered.
+  absl::Status ReadRecalled(SmallItem* item, std::vector<uint32_t>* wanted);
   // True when the item is finished; else what is missing is left in `wanted`.
   bool TakeAnswer(const Batch& batch, SmallItem* item, const wire::v1::PutBatchDone::Answer& answer,
                   std::vector<uint32_t>* wanted, absl::Status* retry);

@@ -54,12 +54,15 @@ class ChannelPool {
   std::vector<std::unique_ptr<Channel>> idle_ ABSL_GUARDED_BY(mu_);
 };
 
+class HashCache;
+
 // What the parts of one operation share. Everything pointed to outlives the operation.
 struct Operation {
   const ClientOptions* options;
   Cancellation* cancellation;
   ChannelPool* channels;
   Tracker* tracker;
+  HashCache* hash_cache;
 
   // Waits as the options say; false when cancelled.
   bool Sleep(absl::Duration duration) const;

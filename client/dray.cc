@@ -5,6 +5,7 @@
 #include "client/cancellation.h"
 #include "client/channel.h"
 #include "client/get.h"
+#include "client/hash_cache.h"
 #include "client/names.h"
 #include "client/put.h"
 #include "client/socket.h"
@@ -17,13 +18,15 @@ namespace dray {
 class Client::Impl {
  public:
   explicit Impl(ClientOptions options)
-      : options_(std::move(options)), channels_(&options_, &cancellation_, &traffic_) {}
+      : options_(std::move(options)),
+        hash_cache_({.folder = options_.hash_cache_folder}),
+        channels_(&options_, &cancellation_, &traffic_) {}
 
   // Runs `work` as an operation with a tracker of its own.
   template <typename Work>
   Outcome Track(const Work& work) {
     Tracker tracker(options_.callbacks, &traffic_);
-    const Operation operation = {&options_, &cancellation_, &channels_, &tracker};
+    const Operation operation = {&options_, &cancellation_, &channels_, &tracker, &hash_cache_};
     Outcome outcome;
     outcome.status = work(operation);
     outcome.summary = tracker.Finish();
@@ -35,7 +38,7 @@ class Client::Impl {
   absl::Status WithChannel(const Question& ask) {
     Callbacks callbacks = {.on_notice = options_.callbacks.on_notice};
     Tracker tracker(callbacks, &traffic_);
-    const Operation operation = {&options_, &cancellation_, &channels_, &tracker};
+    const Operation operation = {&options_, &cancellation_, &channels_, &tracker, &hash_cache_};
     const ChannelPool::Borrowed channel = channels_.Borrow();
     const absl::Status status = ask(operation, channel.get());
     if (!status.ok() && absl::IsCancelled(status)) channel->Drop();
@@ -59,6 +62,7 @@ class Client::Impl {
   const ClientOptions options_;
   Cancellation cancellation_;
   Traffic traffic_;
+  HashCache hash_cache_;
   ChannelPool channels_;  // last: its connections use the others
 };
 

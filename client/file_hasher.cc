@@ -31,12 +31,13 @@ size_t Cut(Bytes data, bool last, uint64_t offset, std::vector<HashedChunk>* chu
 }  // namespace
 
 absl::StatusOr<uint64_t> HashFile(
-    int fd, const std::function<absl::Status(absl::Span<const HashedChunk>)>& on_chunks) {
+    int fd, uint64_t start_bytes,
+    const std::function<absl::Status(absl::Span<const HashedChunk>)>& on_chunks) {
   ::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
   const std::unique_ptr<uint8_t[]> buffer(new uint8_t[kBlockBytes + kMaxChunkBytes]);
   std::vector<HashedChunk> chunks;
-  size_t kept = 0;      // bytes at the buffer's start that are not in a chunk yet
-  uint64_t offset = 0;  // of the buffer's start in the file
+  size_t kept = 0;                // bytes at the buffer's start that are not in a chunk yet
+  uint64_t offset = start_bytes;  // of the buffer's start in the file
   for (bool last = false; !last;) {
     DRAY_ASSIGN_OR_RETURN(const size_t read,
                           ReadAt(fd, offset + kept, {buffer.get() + kept, kBlockBytes}));
@@ -71,7 +72,7 @@ void HashAll(absl::Span<HashedChunk> chunks) {
 absl::StatusOr<Root> RootOfFile(int fd, uint64_t* chunks) {
   *chunks = 0;
   TreeBuilder builder({});
-  DRAY_RETURN_IF_ERROR(HashFile(fd, [&](absl::Span<const HashedChunk> group) {
+  DRAY_RETURN_IF_ERROR(HashFile(fd, 0, [&](absl::Span<const HashedChunk> group) {
                          *chunks += group.size();
                          for (const HashedChunk& chunk : group) {
                            builder.Add(chunk.id, chunk.length_bytes());

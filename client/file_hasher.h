@@ -21,11 +21,20 @@ struct HashedChunk {
   uint32_t length_bytes() const { return static_cast<uint32_t>(data.size()); }
 };
 
-// Reads a file from its start to its end, cuts it and hashes the chunks, and hands them on in
-// order, group by group. Stops at the first error of `on_chunks`. Returns how many bytes the file
-// had. Memory: a few MiB.
+// A chunk whose bytes are not at hand.
+struct ChunkEntry {
+  ChunkId id;
+  uint32_t length_bytes = 0;
+
+  friend bool operator==(const ChunkEntry&, const ChunkEntry&) = default;
+};
+
+// Reads a file from `start_bytes`, where a chunk has to begin, to its end, cuts it and hashes the
+// chunks, and hands them on in order, group by group. Stops at the first error of `on_chunks`.
+// Returns where the file ended. Memory: a few MiB.
 absl::StatusOr<uint64_t> HashFile(
-    int fd, const std::function<absl::Status(absl::Span<const HashedChunk>)>& on_chunks);
+    int fd, uint64_t start_bytes,
+    const std::function<absl::Status(absl::Span<const HashedChunk>)>& on_chunks);
 
 // The same for contents in memory. Views point into `contents`.
 std::vector<HashedChunk> CutContents(Bytes contents);

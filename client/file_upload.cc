@@ -35,17 +35,19 @@ constexpr char kChanged[] = "the file changed while it was read";
 class Attempt : public RequestHandler {
  public:
   Attempt(Connection* connection, const UploadRequest& request, const struct stat& state,
-          std::string operation_id, Tracker* tracker);
+          std::string operation_id, const Operation& operation, Trust trust);
 
   // `self` is this.
   absl::StatusOr<wire::v1::PutDone> Run(const std::shared_ptr<Attempt>& self);
+  // After Run: whether chunks were taken from the cache instead of read.
+  bool recalled() const { return recalled_; }
 
   absl::Status OnFrame(FrameType type, Bytes payload) override;
   void OnFailure(const absl::Status& status) override { Fail(status).IgnoreError(); }
 
  private:
   void HashAhead();
-  absl::Status AddChunks(TreeBuilder* builder, absl::Span<const HashedChunk> chunks);
+  absl::Status AddChunks(TreeBuilder* builder, absl::Span<const ChunkEntry> chunks);
   // Keeps the first failure, which is the true one, and returns it.
   absl::Status Fail(const absl::Status& status);
   // For a connection that is lost: what the server may have said before comes first.
@@ -81,11 +83,15 @@ class Attempt : public RequestHandler {
   const struct stat& state_;
   const std::string operation_id_;
   Tracker* const tracker_;
+  HashCache* const hash_cache_;
+  const Trust trust_;
   uint16_t id_ = 0;
   ChunkEncoder encoder_;
   // What is sent next: not zeroed, and touched only where it is used.
   const std::unique_ptr<uint8_t[]> buffer_{new uint8_t[kSendBytes + kMaxDataFrameBytes]};
-  uint64_t chunks_ = 0;  // the hashing thread's, until it has ended
+  // The hashing thread's, until it has ended.
+  uint64_t chunks_ = 0;
+  bool recalled_ = false;
 
   absl::Mutex mu_;
   UploadLedger ledger_ ABSL_GUARDED_BY(mu_);
@@ -99,12 +105,14 @@ class Attempt : public RequestHandler {
 };
 
 Attempt::Attempt(Connection* connection, const UploadRequest& request, const struct stat& state,
-                 std::string operation_id, Tracker* tracker)
+                 std::string operation_id, const Operation& operation, Trust trust)
     : connection_(connection),
       request_(request),
       state_(state),
       operation_id_(std::move(operation_id)),
-      tracker_(tracker) {}
+      tracker_(operation.tracker),
+      hash_cache_(operation.hash_cache),
+      trust_(trust) {}
 
 absl::StatusOr<wire::v1::PutDone> Attempt::Run(const std::shared_ptr<Attempt>& self) {
   DRAY_ASSIGN_OR_RETURN(id_, connection_->Start(self));
@@ -158,9 +166,9 @@ void Attempt::HashAhead() {
     absl::MutexLock lock(&mu_);
     ledger_.Offer(std::move(node), offset);
   });
-  const auto size = HashFile(request_.fd, [&](absl::Span<const HashedChunk> chunks) {
-    return AddChunks(&builder, chunks);
-  });
+  const auto size = VisitFileChunks(
+      request_.fd, hash_cache_, trust_, &recalled_,
+      [&](absl::Span<const ChunkEntry> chunks) { return AddChunks(&builder, chunks); });
   if (!size.ok()) {
     Fail(WithContext(size.status(), EscapeName(request_.local))).IgnoreError();
     return;
@@ -175,8 +183,8 @@ void Attempt::HashAhead() {
   hashed_ = true;
 }
 
-absl::Status Attempt::AddChunks(TreeBuilder* builder, absl::Span<const HashedChunk> chunks) {
-  for (const HashedChunk& chunk : chunks) builder->Add(chunk.id, chunk.length_bytes());
+absl::Status Attempt::AddChunks(TreeBuilder* builder, absl::Span<const ChunkEntry> chunks) {
+  for (const ChunkEntry& chunk : chunks) builder->Add(chunk.id, chunk.length_bytes);
   chunks_ += chunks.size();
   absl::MutexLock lock(&mu_);
   mu_.Await(absl::Condition(this, &Attempt::MayHashOn));
@@ -339,6 +347,12 @@ bool LooksChanged(const absl::Status& status, const struct stat& before, int fd)
                    status.code() == absl::StatusCode::kInvalidArgument);
 }
 
+// Whether the server, or this side, may have seen other bytes than the cache had promised. ABORTED
+// has other causes too: then the file is read for nothing.
+bool MayBeStale(const absl::Status& status) {
+  return absl::IsAborted(status) || absl::IsDataLoss(status) || absl::IsInvalidArgument(status);
+}
+
 }  // namespace
 
 wire::v1::Metadata MetadataOf(const struct stat& status) {
@@ -362,17 +376,27 @@ absl::StatusOr<wire::v1::PutDone> UploadFile(const Operation& operation, Channel
                                              const UploadRequest& request) {
   Retrier retrier = operation.MakeRetrier();
   std::string operation_id = RandomBytes(16);
+  Trust trust = request.trust;
   for (int restarts = 0;;) {
     struct stat state;
     if (::fstat(request.fd, &state) != 0) return ErrnoStatus(errno, EscapeName(request.local));
+    bool recalled = false;
     absl::StatusOr<wire::v1::PutDone> done = [&]() -> absl::StatusOr<wire::v1::PutDone> {
       DRAY_ASSIGN_OR_RETURN(const auto connection, channel->Connect());
       const auto attempt = std::make_shared<Attempt>(connection.get(), request, state, operation_id,
-                                                     operation.tracker);
-      return attempt->Run(attempt);
+                                                     operation, trust);
+      auto ended = attempt->Run(attempt);
+      recalled = attempt->recalled();
+      return ended;
     }();
     if (done.ok()) return done;
     channel->Drop();  // whatever is under way on it belongs to an upload that is over
+    if (recalled && MayBeStale(done.status())) {
+      trust = Trust::kFile;
+      operation.hash_cache->Forget(FileState::Of(state));
+      operation_id = RandomBytes(16);
+      continue;
+    }
     if (!LooksChanged(done.status(), state, request.fd)) {
       DRAY_RETURN_IF_ERROR(retrier.AfterFailure(done.status()));
       continue;

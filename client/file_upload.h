@@ -8,6 +8,7 @@
 
 #include "client/channel.h"
 #include "client/connection.h"
+#include "client/file_chunks.h"
 #include "core/base/status.h"
 #include "dray/wire/v1/wire.pb.h"
 
@@ -19,6 +20,7 @@ struct UploadRequest {
   std::string local;  // for messages
   std::string remote;
   const wire::v1::Precondition* replaces = nullptr;
+  Trust trust = Trust::kCache;
 };
 
 // Fills kind, size, mode and mtime.

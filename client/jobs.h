@@ -19,6 +19,8 @@ struct PutJob {
 struct PutOptions {
   // What the versions replaced have to be; for every file of the operation.
   std::optional<wire::v1::Precondition> replaces;
+  // Every file is read, also where the cache of hashes knows it.
+  bool checksum = false;
 };
 
 // `remote`, in version `number` (0: the newest; else it has to be a file or link), is got as

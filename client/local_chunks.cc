@@ -16,7 +16,7 @@ absl::StatusOr<LocalChunks> LocalChunks::Of(int fd) {
     }
     return absl::OkStatus();
   };
-  DRAY_RETURN_IF_ERROR(HashFile(fd, add).status());
+  DRAY_RETURN_IF_ERROR(HashFile(fd, 0, add).status());
   chunks.root_ = builder.Finish();
   return chunks;
 }

@@ -80,6 +80,9 @@ struct ClientOptions {
   // A server that owes an answer and says nothing for this long is given up.
   absl::Duration silence_timeout = absl::Seconds(10);
   RetryPolicy retry;
+  // Where hashes of files are remembered between runs, so that unchanged files are not read again;
+  // has to belong to this user. Empty: nowhere.
+  std::string hash_cache_folder;
   Callbacks callbacks;
   // Replaces waiting between retries: returns whether to go on. Empty: real time, ended early by
   // Client::Cancel.

@@ -90,6 +90,7 @@ class PutWorker {
   PutWorker(const Operation& operation, const PutOptions& options, WorkQueue<Group>* queue,
             bool alone)
       : operation_(operation),
+        trust_(options.checksum ? Trust::kFile : Trust::kCache),
         replaces_(options.replaces ? &*options.replaces : nullptr),
         queue_(queue),
         alone_(alone),
@@ -120,9 +121,9 @@ class PutWorker {
   absl::Status PutSmall(std::vector<LocalEntry> entries);
   // The item, or nothing when it failed or turned out to be large (then it is put).
   absl::StatusOr<std::optional<SmallItem>> ReadSmall(LocalEntry* entry);
-  absl::Status ReadContents(LocalEntry* entry, SmallItem* item, bool* large);
 
   const Operation operation_;
+  const Trust trust_;
   const wire::v1::Precondition* const replaces_;
   WorkQueue<Group>* const queue_;
   const bool alone_;  // the operation is a single file
@@ -135,6 +136,49 @@ absl::StatusOr<UniqueFd> OpenEntry(const LocalEntry& entry) {
   return entry.base->Open(entry.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
 }
 
+absl::Status ReadContents(const LocalEntry& entry, SmallItem* item, bool* large) {
+  DRAY_ASSIGN_OR_RETURN(const UniqueFd fd, OpenEntry(entry));
+  const std::string shown = EscapeName(entry.local);
+  // A file that is written to meanwhile is read again; if it never rests, that is an error.
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    struct stat before, after;
+    item->read_since = absl::Now();
+    if (::fstat(fd.get(), &before) != 0) return ErrnoStatus(errno, shown);
+    if (!S_ISREG(before.st_mode)) {
+      return absl::FailedPreconditionError(absl::StrCat(shown, " is no regular file any more"));
+    }
+    *large = static_cast<uint64_t>(before.st_size) > entry.metadata.size() &&
+             static_cast<uint64_t>(before.st_size) > kSmallFileBytes / 2;
+    if (*large) return absl::OkStatus();
+    item->contents.resize(static_cast<size_t>(before.st_size));
+    const auto read = ReadAt(fd.get(), 0, absl::MakeSpan(item->contents));
+    if (!read.ok()) return WithContext(read.status(), shown);
+    if (::fstat(fd.get(), &after) != 0) return ErrnoStatus(errno, shown);
+    item->metadata = MetadataOf(before);
+    item->state = FileState::Of(before);
+    if (*read == item->contents.size() && SameState(before, after)) return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat(shown, " keeps changing while it is read; put it when nobody writes to it"));
+}
+
+// Whether the cache knows the file: then it is offered without having been opened.
+bool Recall(HashCache* cache, const LocalEntry& entry, SmallItem* item) {
+  auto chunks = RecallSmallFile(cache, entry.state);
+  if (!chunks) return false;
+  item->chunks = *std::move(chunks);
+  item->recalled = true;
+  // The file may change, or go, before its contents are asked for.
+  item->read = [entry](SmallItem* self) {
+    bool large = false;
+    DRAY_RETURN_IF_ERROR(ReadContents(entry, self, &large));
+    return large ? absl::FailedPreconditionError(absl::StrCat(
+                       EscapeName(entry.local), " grew while it was put; put it again"))
+                 : absl::OkStatus();
+  };
+  return true;
+}
+
 absl::Status PutWorker::PutLarge(const LocalEntry& entry) {
   DRAY_RETURN_IF_ERROR(pipeline_.Drain());  // uploads of a connection go one after the other
   const auto fd = OpenEntry(entry);
@@ -142,8 +186,8 @@ absl::Status PutWorker::PutLarge(const LocalEntry& entry) {
     ReportFailed(operation_.tracker, entry, fd.status());
     return absl::OkStatus();
   }
-  const auto done =
-      UploadFile(operation_, channel_.get(), {fd->get(), entry.local, entry.remote, replaces_});
+  const auto done = UploadFile(operation_, channel_.get(),
+                               {fd->get(), entry.local, entry.remote, replaces_, trust_});
   if (!done.ok()) {
     ReportFailed(operation_.tracker, entry, done.status());
     // A server that cannot be reached after all retries will not be for the next file either.
@@ -166,15 +210,16 @@ absl::Status PutWorker::PutSmall(std::vector<LocalEntry> entries) {
     DRAY_ASSIGN_OR_RETURN(auto item, ReadSmall(&entry));
     if (!item) continue;
     // Files may have grown since they were found.
-    if (content_bytes + item->contents.size() > kMaxContentBytes) {
+    if (content_bytes + item->metadata.size() > kMaxContentBytes) {
       DRAY_RETURN_IF_ERROR(pipeline_.Submit(std::exchange(items, {}), false));
       content_bytes = 0;
     }
-    content_bytes += item->contents.size();
+    content_bytes += item->metadata.size();
     items.push_back(*std::move(item));
   }
   if (items.empty()) return absl::OkStatus();
-  const bool at_once = alone_ && items.size() == 1 && content_bytes <= kContentsAtOnceBytes;
+  const bool at_once =
+      alone_ && items.size() == 1 && !items[0].recalled && content_bytes <= kContentsAtOnceBytes;
   return pipeline_.Submit(std::move(items), at_once);
 }
 
@@ -182,38 +227,17 @@ absl::StatusOr<std::optional<SmallItem>> PutWorker::ReadSmall(LocalEntry* entry)
   SmallItem item = {.local = entry->local, .remote = entry->remote, .metadata = entry->metadata};
   item.replaces = entry->metadata.kind() == wire::v1::FOLDER ? nullptr : replaces_;
   if (entry->metadata.kind() != wire::v1::FILE) return std::optional(std::move(item));
+  if (trust_ == Trust::kCache && Recall(operation_.hash_cache, *entry, &item)) {
+    return std::optional(std::move(item));
+  }
   bool large = false;
-  if (absl::Status read = ReadContents(entry, &item, &large); !read.ok()) {
+  if (absl::Status read = ReadContents(*entry, &item, &large); !read.ok()) {
     ReportFailed(operation_.tracker, *entry, read);
     return std::optional<SmallItem>();
   }
   if (!large) return std::optional(std::move(item));
   DRAY_RETURN_IF_ERROR(PutLarge(*entry));
   return std::optional<SmallItem>();
-}
-
-absl::Status PutWorker::ReadContents(LocalEntry* entry, SmallItem* item, bool* large) {
-  DRAY_ASSIGN_OR_RETURN(const UniqueFd fd, OpenEntry(*entry));
-  const std::string shown = EscapeName(entry->local);
-  // A file that is written to meanwhile is read again; if it never rests, that is an error.
-  for (int attempt = 0; attempt < 3; ++attempt) {
-    struct stat before, after;
-    if (::fstat(fd.get(), &before) != 0) return ErrnoStatus(errno, shown);
-    if (!S_ISREG(before.st_mode)) {
-      return absl::FailedPreconditionError(absl::StrCat(shown, " is no regular file any more"));
-    }
-    *large = static_cast<uint64_t>(before.st_size) > entry->metadata.size() &&
-             static_cast<uint64_t>(before.st_size) > kSmallFileBytes / 2;
-    if (*large) return absl::OkStatus();
-    item->contents.resize(static_cast<size_t>(before.st_size));
-    const auto read = ReadAt(fd.get(), 0, absl::MakeSpan(item->contents));
-    if (!read.ok()) return WithContext(read.status(), shown);
-    if (::fstat(fd.get(), &after) != 0) return ErrnoStatus(errno, shown);
-    item->metadata = MetadataOf(before);
-    if (*read == item->contents.size() && SameState(before, after)) return absl::OkStatus();
-  }
-  return absl::FailedPreconditionError(
-      absl::StrCat(shown, " keeps changing while it is read; put it when nobody writes to it"));
 }
 
 void Scan(const Operation& operation, absl::Span<const PutJob> jobs, WorkQueue<Group>* queue) {

@@ -138,7 +138,8 @@ bool Scanner::Tell(const std::shared_ptr<const BeneathFolder>& base, const std::
     sink_.failed(local, names.status());
     return true;
   }
-  LocalEntry entry = {base, name, local, remote, MetadataOf(child.status)};
+  LocalEntry entry = {
+      base, name, local, remote, MetadataOf(child.status), FileState::Of(child.status)};
   if (S_ISLNK(mode)) entry.metadata.set_symlink_target(child.link);
   return sink_.found(std::move(entry));
 }

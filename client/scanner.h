@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "client/beneath_folder.h"
+#include "client/hash_cache.h"
 #include "core/base/status.h"
 #include "dray/wire/v1/version.pb.h"
 
@@ -21,6 +22,7 @@ struct LocalEntry {
   std::string local;   // for people: as the source was given, and what follows
   std::string remote;  // where it goes
   wire::v1::Metadata metadata;
+  FileState state;
 };
 
 // Walks a file, a link or a whole folder. Links are told, not followed (but "link/" names what a

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/functional/function_ref.h"
-#include "services/delta/catalog/database.h"
+#include "core/database/database.h"
 #include "services/delta/catalog/types.h"
 
 namespace dray::delta {

@@ -7,7 +7,7 @@
 
 #include "core/base/file.h"
 #include "core/base/path.h"
-#include "services/delta/catalog/database.h"
+#include "core/database/database.h"
 
 namespace dray::delta {
 namespace {

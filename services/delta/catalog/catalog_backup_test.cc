@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "services/delta/catalog/database.h"
+#include "core/database/database.h"
 #include "services/delta/catalog/schema.h"
 #include "services/delta/testing/fixtures.h"
 

@@ -8,7 +8,7 @@
 
 #include "core/base/file.h"
 #include "core/chunking/node.h"
-#include "services/delta/catalog/database.h"
+#include "core/database/database.h"
 #include "services/delta/catalog/sqlite_access.h"
 #include "services/delta/catalog/types.h"
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "services/delta/catalog/database.h"
+#include "core/database/database.h"
 
 namespace dray::delta {
 

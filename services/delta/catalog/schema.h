@@ -2,7 +2,7 @@
 #define DRAY_SERVICES_DELTA_CATALOG_SCHEMA_H_
 
 #include "core/base/status.h"
-#include "services/delta/catalog/database.h"
+#include "core/database/database.h"
 
 namespace dray::delta {
 

@@ -1,8 +1,8 @@
 #ifndef DRAY_SERVICES_DELTA_CATALOG_SQLITE_ACCESS_H_
 #define DRAY_SERVICES_DELTA_CATALOG_SQLITE_ACCESS_H_
 
+#include "core/database/database.h"
 #include "services/delta/catalog/catalog.h"
-#include "services/delta/catalog/database.h"
 
 namespace dray::delta {
 

@@ -12,7 +12,7 @@
 
 #include "absl/synchronization/blocking_counter.h"
 #include "core/base/file.h"
-#include "services/delta/catalog/database.h"
+#include "core/database/database.h"
 #include "services/delta/testing/fixtures.h"
 
 namespace dray::delta {

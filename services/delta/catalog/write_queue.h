@@ -11,8 +11,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "core/database/database.h"
 #include "services/delta/catalog/catalog.h"
-#include "services/delta/catalog/database.h"
 #include "services/delta/catalog/job_threads.h"
 #include "services/delta/catalog/sqlite_access.h"
 

@@ -1,5 +1,5 @@
-#ifndef DRAY_SERVICES_DELTA_CATALOG_DATABASE_H_
-#define DRAY_SERVICES_DELTA_CATALOG_DATABASE_H_
+#ifndef DRAY_CORE_DATABASE_DATABASE_H_
+#define DRAY_CORE_DATABASE_DATABASE_H_
 
 #include <cstdint>
 #include <memory>
@@ -15,7 +15,7 @@ struct sqlite3;
 struct sqlite3_stmt;
 
 // SQLite with statuses instead of codes, and with statements that are prepared once.
-namespace dray::delta {
+namespace dray {
 
 // A prepared statement. Not thread-safe; owned by its Database.
 class Statement {
@@ -64,9 +64,11 @@ class Query {
 // One connection to a database file. Not thread-safe.
 class Database {
  public:
-  enum class Mode { kReadWrite, kReadOnly };
-
   // kReadWrite makes the file if need be, and sets write-ahead logging with a sync at each commit.
+  // kCache makes it too and never syncs: after a power cut its contents may be damaged, also where
+  // SQLite does not see it. It waits up to a second for other processes.
+  enum class Mode { kReadWrite, kReadOnly, kCache };
+
   static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& file, Mode mode);
   ~Database();
   Database(const Database&) = delete;
@@ -95,9 +97,9 @@ class Database {
   absl::flat_hash_map<const void*, std::unique_ptr<Statement>> statements_;
 };
 
-// The status for a code of SQLite's: "catalog: what SQLite says".
+// The status for a code of SQLite's: "database: what SQLite says".
 absl::Status SqliteStatus(int code, sqlite3* handle);
 
-}  // namespace dray::delta
+}  // namespace dray
 
-#endif  // DRAY_SERVICES_DELTA_CATALOG_DATABASE_H_
+#endif  // DRAY_CORE_DATABASE_DATABASE_H_

@@ -1,21 +1,38 @@
-#include "services/delta/catalog/database.h"
+#include "core/database/database.h"
 
 #include <sqlite3.h>
 
 #include "core/base/path.h"
 
-namespace dray::delta {
+namespace dray {
 namespace {
 
 // Reads go through the page cache of the system; what is dirty in a transaction stays in SQLite's
 // own until the commit.
-constexpr char kCommonPragmas[] =
-    "PRAGMA temp_store=MEMORY; PRAGMA mmap_size=1073741824; PRAGMA foreign_keys=OFF;";
+constexpr char kCommonPragmas[] = "PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=OFF;";
 // A checkpoint every 16 MiB of log: pages that are changed often are written once for many commits.
 constexpr char kWriterPragmas[] =
-    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4096;"
+    "PRAGMA mmap_size=1073741824; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA "
+    "wal_autocheckpoint=4096;"
     "PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-131072;";
-constexpr char kReaderPragmas[] = "PRAGMA query_only=ON; PRAGMA cache_size=-16384;";
+constexpr char kReaderPragmas[] =
+    "PRAGMA mmap_size=1073741824; PRAGMA query_only=ON; PRAGMA cache_size=-16384;";
+// Not mapped: nothing holds others from cutting the file short.
+constexpr char kCachePragmas[] =
+    "PRAGMA busy_timeout=1000; PRAGMA mmap_size=0; PRAGMA journal_mode=WAL;"
+    "PRAGMA synchronous=OFF; PRAGMA cache_size=-4096;";
+
+const char* PragmasFor(Database::Mode mode) {
+  switch (mode) {
+    case Database::Mode::kReadWrite:
+      return kWriterPragmas;
+    case Database::Mode::kReadOnly:
+      return kReaderPragmas;
+    case Database::Mode::kCache:
+      return kCachePragmas;
+  }
+  return "";
+}
 
 absl::StatusCode CodeFor(int code) {
   switch (code & 0xFF) {
@@ -43,9 +60,9 @@ absl::StatusCode CodeFor(int code) {
 }  // namespace
 
 absl::Status SqliteStatus(int code, sqlite3* handle) {
-  std::string text = absl::StrCat("catalog: ", sqlite3_errstr(code));
+  std::string text = absl::StrCat("database: ", sqlite3_errstr(code));
   if (handle != nullptr) absl::StrAppend(&text, " (", sqlite3_errmsg(handle), ")");
-  if ((code & 0xFF) == SQLITE_FULL) text += "; make room on the disk that holds the catalog";
+  if ((code & 0xFF) == SQLITE_FULL) text += "; make room on the disk that holds it";
   return absl::Status(CodeFor(code), text);
 }
 
@@ -102,15 +119,14 @@ bool Statement::IsNull(int column) const {
 
 absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& file, Mode mode) {
   const int access =
-      mode == Mode::kReadWrite ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+      mode == Mode::kReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
   sqlite3* handle = nullptr;
   const int code = sqlite3_open_v2(file.c_str(), &handle, access | SQLITE_OPEN_NOMUTEX, nullptr);
   std::unique_ptr<Database> database(new Database(handle));
   const std::string context = absl::StrCat("cannot open ", EscapeName(file));
   if (code != SQLITE_OK) return WithContext(SqliteStatus(code, handle), context);
   sqlite3_extended_result_codes(handle, 1);
-  const char* own = mode == Mode::kReadWrite ? kWriterPragmas : kReaderPragmas;
-  for (const char* pragmas : {own, kCommonPragmas}) {
+  for (const char* pragmas : {PragmasFor(mode), kCommonPragmas}) {
     if (absl::Status s = database->Execute(pragmas); !s.ok()) return WithContext(s, context);
   }
   return database;
@@ -152,4 +168,4 @@ int64_t Database::last_insert_id() const { return sqlite3_last_insert_rowid(hand
 
 int64_t Database::changed_rows() const { return sqlite3_changes64(handle_); }
 
-}  // namespace dray::delta
+}  // namespace dray
