@@ -1,0 +1,231 @@
+"""What the benchmarks share: the servers that are measured, how a command is measured, and where this is."""
+
+import json
+import os
+import platform
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# Where the programs are.
+BIN = os.environ.get("DRAY_BIN") or f"{TOP}/bazel-bin"
+TICKS = os.sysconf("SC_CLK_TCK")
+MIB = 1 << 20
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def descendants(pid):
+    """The process and all below it that live now."""
+    found = [pid]
+    for task in found:
+        try:
+            for thread in os.listdir(f"/proc/{task}/task"):
+                with open(f"/proc/{task}/task/{thread}/children", encoding="ascii") as children:
+                    found += [int(child) for child in children.read().split()]
+        except OSError:
+            pass
+    return found
+
+
+def cpu_seconds(pid):
+    """User and system time of a process and of its children that have ended."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+        fields = stat.read().rsplit(")", 1)[1].split()
+    return sum(int(fields[i]) for i in (11, 12, 13, 14)) / TICKS
+
+
+def reset_peak(pid):
+    with open(f"/proc/{pid}/clear_refs", "w", encoding="ascii") as file:
+        file.write("5")
+
+
+def peak_mib(pid):
+    """VmHWM, of which shared pages are a part; 0 for a process that is gone."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii") as status:
+            for line in status:
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) / 1024
+    except OSError:
+        pass
+    return 0.0
+
+
+class PeakWatch:
+    """Samples the peak memory of processes that come and go below one: rsync's daemon forks for each client."""
+
+    def __init__(self, pids):
+        self.pids, self.peak, self.going = pids, 0.0, True
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        while self.going:
+            self.sample()
+            time.sleep(0.02)
+
+    def sample(self):
+        total = sum(peak_mib(each) for pid in self.pids for each in descendants(pid))
+        self.peak = max(self.peak, total)
+
+    def stop(self):
+        self.going = False
+        self.thread.join()
+        self.sample()
+        return self.peak
+
+
+def run_client(command, environment=None):
+    """Wall seconds, processor seconds, peak MiB, and standard output of a command that has to succeed."""
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        start = time.monotonic()
+        child = subprocess.Popen(command, stdout=output, stderr=errors, cwd=TOP, env=environment)
+        _, status, usage = os.wait4(child.pid, 0)
+        wall = time.monotonic() - start
+        child.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        errors.seek(0)
+        if child.returncode != 0:
+            sys.exit(f"{' '.join(command)} ended with {child.returncode}: {errors.read().decode(errors='replace')}")
+        return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, output.read().decode(errors="replace")
+
+
+def measure(command, server_pids, bytes_of, environment=None):
+    before = sum(cpu_seconds(pid) for pid in server_pids)
+    for pid in server_pids:
+        reset_peak(pid)
+    watch = PeakWatch(server_pids)
+    wall, client_cpu, client_peak, out = run_client(command, environment)
+    server_peak = watch.stop()
+    time.sleep(0.2)
+    server_cpu = sum(cpu_seconds(pid) for pid in server_pids) - before
+    return {"wall": wall, "client_cpu": client_cpu, "server_cpu": server_cpu, "client_mib": client_peak,
+            "server_mib": server_peak, "bytes": bytes_of(out)}
+
+
+def dray_bytes(out):
+    stats = json.loads(out.strip().splitlines()[-1])
+    return stats["bytes_sent"] + stats["bytes_received"]
+
+
+def rsync_bytes(out):
+    total = 0
+    for line in out.splitlines():
+        if line.startswith(("Total bytes sent:", "Total bytes received:")):
+            total += int(line.split(":")[1].replace(",", "").replace(".", ""))
+    return total
+
+
+class DrayServer:
+    """The three services, with an empty store."""
+
+    def __init__(self, folder):
+        self.children, self.folder = [], folder
+        os.makedirs(folder)
+        monitor = self.start("monitor", ["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"])
+        delta = self.start("delta", ["--listen", "127.0.0.1:0", "--catalog", f"sqlite:{folder}/catalog.db", "--monitor", monitor["grpc"]])
+        transfer = self.start("transfer", ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data", f"{folder}/data",
+                                           "--delta", delta["grpc"], "--monitor", monitor["grpc"]])
+        self.address = transfer["listen"]
+        self.pids = [child.pid for child in self.children]
+
+    def start(self, name, flags):
+        ports = f"{self.folder}/{name}.ports"
+        with open(f"{self.folder}/{name}.out", "wb") as output:
+            child = subprocess.Popen([f"{BIN}/services/{name}/dray-{name}", *flags, "--port-file", ports, "--log-dir",
+                                      f"{self.folder}/logs-{name}"], stdout=output, stderr=output)
+        self.children.append(child)
+        deadline = time.monotonic() + 30
+        while not os.path.exists(ports):
+            if child.poll() is not None or time.monotonic() > deadline:
+                with open(f"{self.folder}/{name}.out", encoding="utf-8", errors="replace") as output:
+                    sys.exit(f"{name} did not start: {output.read()}")
+            time.sleep(0.02)
+        with open(ports, encoding="utf-8") as file:
+            return dict(line.strip().split("=", 1) for line in file if "=" in line)
+
+    def stop(self):
+        for child in reversed(self.children):
+            child.send_signal(signal.SIGTERM)
+            try:
+                child.wait(30)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+
+class RsyncServer:
+    """rsync's daemon with one writable module."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        os.makedirs(f"{folder}/module")
+        port = free_port()
+        with open(f"{folder}/rsyncd.conf", "w", encoding="utf-8") as file:
+            file.write(f"use chroot = no\nuid = {os.getuid()}\ngid = {os.getgid()}\nlog file = {folder}/log\n"
+                       f"[m]\npath = {folder}/module\nread only = no\n")
+        self.child = subprocess.Popen(["rsync", "--daemon", "--no-detach", f"--config={folder}/rsyncd.conf", "--address=127.0.0.1",
+                                       f"--port={port}"], stdin=subprocess.DEVNULL)
+        self.url = f"rsync://127.0.0.1:{port}/m"
+        self.pids = [self.child.pid]
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                return
+            except OSError:
+                if time.monotonic() > deadline:
+                    sys.exit("rsync's daemon did not start")
+                time.sleep(0.05)
+
+    def stop(self):
+        self.child.terminate()
+        self.child.wait()
+
+
+def same(one, other):
+    return subprocess.run(["cmp", "-s", one, other], check=False).returncode == 0
+
+
+def noise(name, size):
+    """A file of random bytes."""
+    with open(name, "wb") as file, open("/dev/urandom", "rb") as source:
+        for start in range(0, size, MIB):
+            file.write(source.read(min(MIB, size - start)))
+
+
+def raise_descriptor_limit():
+    """Some services want more descriptors than a shell grants."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4096)), hard))
+
+
+def first_line(command):
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()[0].strip()
+    except (OSError, IndexError):
+        return "unknown"
+
+
+def machine():
+    model = "unknown processor"
+    with open("/proc/cpuinfo", encoding="utf-8") as info:
+        for line in info:
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+                break
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 30
+    yield f"* {model}, {os.cpu_count()} cores, {memory} GiB of memory, Linux {platform.release()}"
+    yield f"* {first_line([f'{BIN}/cli/dray', '--version'])}; {first_line(['rsync', '--version'])}"
+    yield "* loopback, all files in memory (tmpfs), optimised binaries as `scripts/build` makes them"
