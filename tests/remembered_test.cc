@@ -33,11 +33,7 @@ class RememberedTest : public ::testing::Test {
   }
   std::string Tree() { return stack_.Path("tree"); }
   std::string Cache() { return stack_.scratch().Path("home/.cache/dray/hashes-1.db"); }
-  nlohmann::json Put(std::vector<std::string> flags = {}) {
-    std::vector<std::string> arguments = {"put", Tree(), ":/tree/"};
-    arguments.insert(arguments.end(), flags.begin(), flags.end());
-    return stack_.DrayStats(arguments).Stats();
-  }
+  nlohmann::json Put() { return stack_.DrayStats({"put", Tree(), ":/tree/"}).Stats(); }
   void ExpectStored() {
     const std::string back = stack_.Path("back");
     const CommandResult got = stack_.Dray({"get", ":/tree/tree", back});
