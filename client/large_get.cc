@@ -165,6 +165,9 @@ absl::StatusOr<std::vector<FileChunk>> Attempt::ReceiveEntries() {
   if (builder.Finish() != file_.root) {
     return LossOf(file_, "the server's list of chunks is not that of the version that it named");
   }
+  if (builder.length_bytes() != file_.size_bytes()) {
+    return LossOf(file_, "the server's sizes do not add up");
+  }
   return chunks;
 }
 

@@ -2,15 +2,32 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/strings/cord.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "core/base/path.h"
 
 namespace dray {
 namespace {
 
 // Holds the milliseconds to wait; its presence says that the server invites a retry.
 constexpr char kRetryPayload[] = "dray/retry-after-ms";
+
+// More of a message than this is not for people.
+constexpr size_t kMaxMessageBytes = 2000;
+
+// What a terminal would take for a command is escaped; names in it are escaped already, so their
+// backslashes stay.
+std::string FitForText(absl::string_view message) {
+  std::vector<std::string> parts;
+  for (absl::string_view part : absl::StrSplit(message.substr(0, kMaxMessageBytes), '\\')) {
+    parts.push_back(EscapeName({part.data(), part.size()}));
+  }
+  return absl::StrJoin(parts, "\\");
+}
 
 }  // namespace
 
@@ -19,8 +36,8 @@ absl::Status StatusFromWire(const wire::v1::Error& error) {
   const bool canonical = error.code() > 0 && error.code() <= 16;
   const auto code =
       canonical ? static_cast<absl::StatusCode>(error.code()) : absl::StatusCode::kUnknown;
-  absl::Status status(code,
-                      error.message().empty() ? "the server gave no reason" : error.message());
+  absl::Status status(
+      code, error.message().empty() ? "the server gave no reason" : FitForText(error.message()));
   if (error.retry()) {
     status.SetPayload(kRetryPayload, absl::Cord(absl::StrCat(error.retry_after_ms())));
   }

@@ -27,6 +27,8 @@ namespace {
 
 constexpr int kMaxMessageBytes = 4 << 20;
 constexpr int kMaxThreads = 64;
+// Who has not said by then that it speaks HTTP/2 is cut off.
+constexpr int kHandshakeTimeoutMs = 10'000;
 constexpr size_t kMaxGrpcBytes = 256 << 20;
 constexpr auto kGrpcStopTimeout = std::chrono::seconds(2);
 constexpr absl::Duration kHousekeeping = absl::Seconds(1);
@@ -51,6 +53,7 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> StartGrpc(const Address& address,
   grpc::ServerBuilder builder;
   builder.AddListeningPort(address.ToString(), grpc::InsecureServerCredentials(), port);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTimeoutMs);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 16);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, 60'000);
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);

@@ -17,6 +17,8 @@ namespace {
 // Peers stay below it by far: a page is 9 KiB, a batch of 256 small files about 100 KiB.
 constexpr int kMaxRequestBytes = 4 * 1024 * 1024;
 constexpr int kMaxStreamsOfConnection = 4096;
+// Who has not said by then that it speaks HTTP/2 is cut off.
+constexpr int kHandshakeTimeoutMs = 10'000;
 
 class DeltaServerImpl final : public DeltaServer {
  public:
@@ -30,6 +32,7 @@ class DeltaServerImpl final : public DeltaServer {
     builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port_);
     // Two servers must not share a port without knowing of each other.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTimeoutMs);
     builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsOfConnection);
     builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
     builder.RegisterService(&service_);

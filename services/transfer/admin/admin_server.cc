@@ -18,6 +18,8 @@ namespace {
 // For calls that run when the server stops; they are scans that anybody can start again.
 constexpr std::chrono::milliseconds kStopTime{500};
 constexpr int kMinPingIntervalMs = 10'000;
+// Who has not said by then that it speaks HTTP/2 is cut off.
+constexpr int kHandshakeTimeoutMs = 10'000;
 
 }  // namespace
 
@@ -35,6 +37,7 @@ class AdminServer::Impl {
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTimeoutMs);
     // A check may wait for a slow disk, and asks meanwhile whether this end still lives.
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                                kMinPingIntervalMs);
