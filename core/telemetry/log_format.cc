@@ -6,6 +6,7 @@
 #include <spdlog/details/os.h>
 #include <spdlog/pattern_formatter.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -15,6 +16,8 @@
 
 namespace dray {
 namespace {
+
+constexpr size_t kMaxConnectionIdBytes = 64;
 
 std::string_view LevelName(spdlog::level::level_enum level) {
   switch (level) {
@@ -106,6 +109,15 @@ void WriteMessage(const spdlog::details::log_msg& message, spdlog::memory_buf_t&
   Append(line, EscapeControls(View(message.payload)));
 }
 
+// "c1f3a9c-2a" of "[c1f3a9c-2a] text"; empty if it does not begin so.
+std::string_view ConnectionOf(std::string_view message) {
+  if (!message.starts_with("[c")) return {};
+  const size_t end = message.find("] ");
+  if (end == std::string_view::npos || end > kMaxConnectionIdBytes + 1) return {};
+  const std::string_view id = message.substr(1, end - 1);
+  return IsConnectionId(id) ? id : std::string_view();
+}
+
 class JsonFormatter : public spdlog::formatter {
  public:
   void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& line) override {
@@ -118,7 +130,12 @@ class JsonFormatter : public spdlog::formatter {
                                      time.tm_sec, since_epoch.count() % 1000);
     object["thread"] = ThreadName();
     object["level"] = LevelName(message.level);
-    object["message"] = View(message.payload);
+    std::string_view text = View(message.payload);
+    if (const std::string_view connection = ConnectionOf(text); !connection.empty()) {
+      object["connection"] = connection;
+      text.remove_prefix(connection.size() + 3);
+    }
+    object["message"] = text;
     Append(line, object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
     Append(line, "\n");
   }
@@ -128,6 +145,13 @@ class JsonFormatter : public spdlog::formatter {
 };
 
 }  // namespace
+
+bool IsConnectionId(std::string_view id) {
+  return id.starts_with('c') && id.size() <= kMaxConnectionIdBytes &&
+         std::all_of(id.begin(), id.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+         });
+}
 
 std::string EscapeControls(std::string_view text) {
   std::string escaped;

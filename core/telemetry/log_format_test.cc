@@ -82,6 +82,21 @@ TEST_F(LogFormatTest, JsonIsOneObjectALine) {
             "\"message\":\"say \\\"hi\\\"\\n\\\\ \\u0001 caf\xc3\xa9\"}\n");
 }
 
+TEST_F(LogFormatTest, AConnectionsIdIsAFieldOfItsOwnInJson) {
+  const auto formatter = MakeJsonFormatter();
+  const auto object = [&](std::string_view message) {
+    return nlohmann::json::parse(Format(*formatter, spdlog::level::info, message), nullptr, false);
+  };
+  EXPECT_EQ(object("[c1f3a9c-2a] closed")["connection"], "c1f3a9c-2a");
+  EXPECT_EQ(object("[c1f3a9c-2a] closed")["message"], "closed");
+  for (const char* other : {"[c1F] x", "[x1-1] x", "[c1-1]x", "[c1", "c1-1 x", "[c\" ] x"}) {
+    EXPECT_FALSE(object(other).contains("connection")) << other;
+    EXPECT_EQ(object(other)["message"], other);
+  }
+  EXPECT_EQ(Format(*MakeTextFormatter(), spdlog::level::info, "[c1-1] x"),
+            "2026-02-01 00:05:09 - io-3 - INFO - [c1-1] x\n");
+}
+
 TEST_F(LogFormatTest, JsonStaysValidWhateverTheBytes) {
   const auto formatter = MakeJsonFormatter();
   std::string all;

@@ -5,6 +5,8 @@
 #include <spdlog/spdlog.h>
 
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "core/base/status.h"
 
@@ -30,6 +32,23 @@ struct LogOptions {
 // folder that cannot be written. A message's line breaks and control characters are escaped, so
 // that one message is one line.
 absl::Status StartLogging(const LogOptions& options);
+
+// Whether `id` is a connection's id in form: "c", letters of a-z, digits, '-'; 64 bytes at most.
+bool IsConnectionId(std::string_view id);
+
+// A line that belongs to a connection: "[c1f3a9c-2a] message" in text, a field "connection" in
+// JSON. The id is the one that events, monitor's page and error frames show; empty: none.
+template <typename... Args>
+void LogFor(const std::string& connection_id, spdlog::level::level_enum level,
+            fmt::format_string<Args...> format, Args&&... args) {
+  if (!spdlog::should_log(level)) return;
+  const std::string message = fmt::format(format, std::forward<Args>(args)...);
+  if (connection_id.empty()) {
+    spdlog::log(level, "{}", message);
+  } else {
+    spdlog::log(level, "[{}] {}", connection_id, message);
+  }
+}
 
 // Names the calling thread, in logs and in top(1): at most 15 bytes.
 void NameThread(const std::string& name);

@@ -10,6 +10,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/error.hpp>
@@ -123,6 +124,7 @@ class HttpServer::Impl {
     beast::tcp_stream stream;
     beast::flat_buffer buffer;
     bool writing = false;
+    asio::steady_timer pause{stream.get_executor()};
 
    private:
     Impl* const server_;
@@ -171,23 +173,58 @@ class HttpServer::Impl {
       }
       co_return false;
     }
-    Response response = Answer(parser.get());
+    HttpResponse answer = Answer(parser.get());
+    const bool head = parser.get().method() == http::verb::head;
+    if (answer.next_part && !head) {
+      co_await Stream(session, std::move(answer), parser.get().version());
+      co_return false;
+    }
+    Response response = ToBeast(std::move(answer), head, parser.get().keep_alive() && !stopping_,
+                                parser.get().version());
     const bool sent = co_await Send(session, response);
     co_return sent&& response.keep_alive();
   }
 
-  Response Answer(const Parser::value_type& request) {
+  HttpResponse Answer(const Parser::value_type& request) {
     HttpRequest plain;
-    const bool head = request.method() == http::verb::head;
-    plain.method = head ? "GET" : std::string(request.method_string());
+    plain.method = request.method() == http::verb::head ? "GET" : request.method_string();
     const std::string target(request.target());
     plain.path = target.substr(0, target.find('?'));
     plain.host = std::string(request[http::field::host]);
-    HttpResponse response = unsent_bytes_ > options_.max_unsent_bytes
-                                ? Failure(503, "too many responses wait to be read; try later\n")
-                                : handler_(plain);
-    return ToBeast(std::move(response), head, request.keep_alive() && !stopping_,
-                   request.version());
+    plain.if_none_match = std::string(request[http::field::if_none_match]);
+    if (unsent_bytes_ > options_.max_unsent_bytes) {
+      return Failure(503, "too many responses wait to be read; try later\n");
+    }
+    HttpResponse response = handler_(plain);
+    if (response.next_part && streams_ >= options_.max_streams) {
+      return Failure(503, "too many streams are open; ask for /api/snapshot now and then\n");
+    }
+    return response;
+  }
+
+  // The end of the connection is the end of the response, so it needs no lengths.
+  asio::awaitable<void> Stream(Session& session, HttpResponse answer, unsigned version) {
+    const auto next_part = std::move(answer.next_part);
+    Response response = ToBeast(std::move(answer), false, false, version);
+    response.erase(http::field::content_length);
+    ++streams_;
+    bool goes_on = co_await Send(session, response);
+    while (goes_on && !stopping_) {
+      const std::shared_ptr<const std::string> part = next_part();
+      if (part != nullptr) goes_on = co_await SendPart(session, *part);
+      if (!goes_on || stopping_) break;
+      session.pause.expires_after(absl::ToChronoNanoseconds(options_.stream_period));
+      co_await session.pause.async_wait(kToken);
+    }
+    --streams_;
+  }
+
+  asio::awaitable<bool> SendPart(Session& session, const std::string& part) {
+    session.writing = true;
+    session.stream.expires_after(absl::ToChronoNanoseconds(options_.timeout));
+    auto [error, written] = co_await asio::async_write(session.stream, asio::buffer(part), kToken);
+    session.writing = false;
+    co_return !error;
   }
 
   asio::awaitable<bool> Send(Session& session, Response& response) {
@@ -218,6 +255,7 @@ class HttpServer::Impl {
     if (acceptor_.has_value()) acceptor_->close(ignored);
     for (Session* session : sessions_) {
       if (!session->writing) session->stream.cancel();
+      session->pause.cancel();
     }
     TellIfDrained();
   }
@@ -236,6 +274,7 @@ class HttpServer::Impl {
   std::optional<tcp::acceptor> acceptor_;
   std::unordered_set<Session*> sessions_;
   size_t unsent_bytes_ = 0;
+  int streams_ = 0;
   bool stopping_ = false;
 
   absl::Mutex mutex_;

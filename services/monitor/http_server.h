@@ -14,9 +14,10 @@
 namespace dray::monitor {
 
 struct HttpRequest {
-  std::string method;  // "GET"
-  std::string path;    // without what follows '?'
-  std::string host;    // the Host header as it came; may be empty
+  std::string method;         // "GET"
+  std::string path;           // without what follows '?'
+  std::string host;           // the Host header as it came; may be empty
+  std::string if_none_match;  // the header of that name; may be empty
 };
 
 struct HttpResponse {
@@ -24,6 +25,9 @@ struct HttpResponse {
   std::string content_type = "text/plain; charset=utf-8";
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
+  // If set, the response goes on after `body` until the peer or the server ends it: this is asked
+  // for more once every `stream_period`. Called as the handler is. May return null: nothing now.
+  std::function<std::shared_ptr<const std::string>()> next_part;
 };
 
 // A small HTTP/1.1 server on one thread of its own. What a peer can use up is bounded: connections,
@@ -42,6 +46,10 @@ class HttpServer {
     size_t max_body_bytes = 1 << 10;
     // Beyond it, 503.
     size_t max_unsent_bytes = 256 << 20;
+    // Responses that go on. Beyond it, 503. A peer that does not read a part within `timeout` is
+    // cut off.
+    int max_streams = 64;
+    absl::Duration stream_period = absl::Seconds(1);
   };
   // Called on the server's thread, one call at a time; "GET" is passed for HEAD too.
   using Handler = std::function<HttpResponse(const HttpRequest&)>;

@@ -63,6 +63,82 @@ TEST(HttpServerTest, PipelinedRequestsAreAnsweredInTurn) {
   EXPECT_NE(got.find("GET /2"), std::string::npos);
 }
 
+HttpResponse Ticking(const HttpRequest&) {
+  HttpResponse response;
+  response.body = "begin\n";
+  response.next_part = [n = 0]() mutable {
+    return std::make_shared<const std::string>("part " + std::to_string(++n) + "\n");
+  };
+  return response;
+}
+
+HttpServer::Options Fast() {
+  HttpServer::Options options;
+  options.stream_period = absl::Milliseconds(10);
+  return options;
+}
+
+TEST(HttpServerTest, AStreamGoesOnUntilTheServerStops) {
+  auto server = Start(Fast(), Ticking);
+  TestConnection connection(server->address());
+  connection.Send("GET / HTTP/1.1\r\n\r\n");
+  const std::string got = connection.ReadUntil("part 5\n");
+  EXPECT_NE(got.find("\r\n\r\nbegin\npart 1\npart 2\n"), std::string::npos) << got;
+  EXPECT_EQ(got.find("Content-Length"), std::string::npos) << got;
+  const absl::Time start = absl::Now();
+  server.reset();
+  connection.ReadAll();
+  EXPECT_LT(absl::Now() - start, absl::Seconds(10));
+}
+
+TEST(HttpServerTest, StreamsAreLimitedAndGivenBack) {
+  HttpServer::Options options = Fast();
+  options.max_streams = 2;
+  const auto server = Start(options, Ticking);
+  {
+    TestConnection first(server->address());
+    TestConnection second(server->address());
+    for (TestConnection* connection : {&first, &second}) {
+      connection->Send("GET / HTTP/1.1\r\n\r\n");
+      connection->ReadUntil("part 1\n");
+    }
+    EXPECT_EQ(Get(server->address(), "/").substr(0, 12), "HTTP/1.1 503");
+  }
+  std::string got;
+  for (int i = 0; i < 500 && got.find("part 1\n") == std::string::npos; ++i) {
+    absl::SleepFor(absl::Milliseconds(10));
+    TestConnection third(server->address());
+    third.Send("GET / HTTP/1.1\r\n\r\n");
+    got = third.ReadUntil("\n");
+    if (got.find("begin") != std::string::npos) got += third.ReadUntil("part 1\n");
+  }
+  EXPECT_NE(got.find("part 1\n"), std::string::npos) << "those that went away left room";
+}
+
+TEST(HttpServerTest, AStreamThatIsNotReadIsCutOff) {
+  HttpServer::Options options = Fast();
+  options.timeout = absl::Milliseconds(200);
+  options.stream_period = absl::Milliseconds(1);
+  options.max_streams = 1;
+  const auto part = std::make_shared<const std::string>(1 << 20, 'x');
+  const auto server = Start(options, [part](const HttpRequest& request) {
+    if (request.path != "/stream") return Echo(request);
+    HttpResponse response;
+    response.next_part = [part] { return part; };
+    return response;
+  });
+  TestConnection deaf(server->address());
+  deaf.Send("GET /stream HTTP/1.1\r\n\r\n");
+  bool room = false;
+  for (int i = 0; i < 500 && !room; ++i) {
+    absl::SleepFor(absl::Milliseconds(20));
+    TestConnection other(server->address());
+    other.Send("GET /stream HTTP/1.1\r\n\r\n");
+    room = other.ReadUntil("\n").find(" 200 ") != std::string::npos;
+  }
+  EXPECT_TRUE(room);
+}
+
 TEST(HttpServerTest, WhatIsNoHttpIsToldSo) {
   const auto server = Start();
   EXPECT_EQ(Exchange(server->address(),

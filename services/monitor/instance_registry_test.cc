@@ -146,6 +146,38 @@ TEST_F(InstanceRegistryTest, BytesAreLimitedInAll) {
   EXPECT_TRUE(registry.Take(Push("c", 1)).ok()) << "what is forgotten makes room";
 }
 
+// A pusher whose labels, metrics and texts are new each time leaves nothing of the old ones behind.
+TEST_F(InstanceRegistryTest, WhatChangesWithEachPushTakesNoRoom) {
+  InstanceRegistry& registry = Make();
+  const auto own_series = [this] {
+    size_t series = 0;
+    for (const auto& family : metrics_.Collect()) series += family.metric.size();
+    return series;
+  };
+  size_t kept_at_first = 0;
+  size_t own_at_first = 0;
+  for (int round = 1; round <= 50; ++round) {
+    v1::PushRequest push = Push("liar-1", static_cast<uint64_t>(round));
+    for (int i = 0; i < 2000; ++i) {
+      v1::Family* family = push.add_families();
+      family->set_name(absl::StrCat("dray_", 10'000 * round + i, "_total"));
+      family->set_type(v1::COUNTER);
+      v1::Series* series = family->add_series();
+      (*series->mutable_labels())["dialect"] = absl::StrCat("d", 10'000 * round + i);
+      (*series->mutable_labels())[absl::StrCat("label", round)] = "x";
+      series = family->add_series();
+      (*series->mutable_labels())["code"] = absl::StrCat("c", 10'000 * round + i);
+    }
+    ASSERT_TRUE(registry.Take(push).ok());
+    const size_t kept = registry.Instances().at(0).push->ByteSizeLong();
+    if (round == 1) kept_at_first = kept;
+    if (round == 1) own_at_first = own_series();
+    EXPECT_LE(kept, kept_at_first + 10'000) << round;
+  }
+  EXPECT_EQ(own_series(), own_at_first);
+  EXPECT_EQ(Rejected("bad_label"), 50 * 2000);
+}
+
 TEST_F(InstanceRegistryTest, RefusesBadNames) {
   EXPECT_EQ(Make().Take(Push("no good", 1)).code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(Rejected("bad_instance"), 1);

@@ -6,6 +6,7 @@
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
+#include <prometheus/gauge.h>
 #include <prometheus/registry.h>
 
 #include <chrono>
@@ -14,8 +15,10 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
 #include "core/net/address.h"
 #include "core/telemetry/logging.h"
+#include "services/monitor/history.h"
 #include "services/monitor/http_server.h"
 #include "services/monitor/instance_registry.h"
 #include "services/monitor/push_service.h"
@@ -92,7 +95,8 @@ class Monitor::Impl {
     Site::Options site_options;
     site_options.local_names_only = IsLoopback(http.host);
     site_options.refresh = [this] { self_.Report(); };
-    site_ = std::make_unique<Site>(std::move(site_options), registry_);
+    site_options.streams = &streams_;
+    site_ = std::make_unique<Site>(std::move(site_options), registry_, history_);
     HttpServer::Options http_options;
     http_options.listen = http;
     DRAY_ASSIGN_OR_RETURN(
@@ -135,17 +139,25 @@ class Monitor::Impl {
     while (!mutex_.AwaitWithTimeout(absl::Condition(&stopping_), kHousekeeping)) {
       self_.Report();
       registry_.Sweep();
+      const absl::Time now = absl::Now();
+      if (history_.IsDue(now)) history_.Sample(registry_.Instances(), now);
     }
   }
 
   prometheus::Registry metrics_;
   InstanceRegistry registry_;
+  History history_;
   SelfReport self_;
   prometheus::Family<prometheus::Counter>& http_requests_ =
       prometheus::BuildCounter()
           .Name("dray_monitor_http_requests_total")
           .Help("HTTP requests answered, by status.")
           .Register(metrics_);
+  prometheus::Gauge& streams_ = prometheus::BuildGauge()
+                                    .Name("dray_monitor_streams")
+                                    .Help("Live streams open: pages that are being looked at.")
+                                    .Register(metrics_)
+                                    .Add({});
   PushService service_;
   std::string grpc_address_;
   std::unique_ptr<Site> site_;

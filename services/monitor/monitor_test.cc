@@ -113,7 +113,7 @@ TEST(MonitorTest, ShowsWhatAServicePushes) {
 
   const std::string page = Get(monitor->http_address(), "/");
   EXPECT_NE(page.find("Content-Security-Policy: default-src 'none';"), std::string::npos);
-  EXPECT_NE(page.find("dir/\\xff&lt;b&gt;.bin"), std::string::npos);
+  EXPECT_NE(page.find("<script type=\"module\" src=\"/app.js\">"), std::string::npos);
 }
 
 // Every line of the exposition is a comment or a sample; each family has one HELP and one TYPE, and
@@ -151,7 +151,9 @@ TEST(MonitorTest, PathsAndMethods) {
   const auto monitor = Start();
   const std::string& address = monitor->http_address();
   EXPECT_TRUE(Get(address, "/healthz").ends_with("\r\n\r\nok\n"));
-  EXPECT_EQ(Get(address, "/style.css").substr(0, 12), "HTTP/1.1 200");
+  for (const char* asset : {"/style.css", "/app.js", "/charts.js", "/chart.min.js", "/icon.svg"}) {
+    EXPECT_EQ(Get(address, asset).substr(0, 12), "HTTP/1.1 200") << asset;
+  }
   const std::string missing = Get(address, "/nothing");
   EXPECT_EQ(missing.substr(0, 12), "HTTP/1.1 404");
   EXPECT_NE(missing.find("/metrics"), std::string::npos);
@@ -164,6 +166,41 @@ TEST(MonitorTest, PathsAndMethods) {
   const std::string elsewhere =
       Exchange(address, "GET / HTTP/1.1\r\nHost: evil.example:8000\r\nConnection: close\r\n\r\n");
   EXPECT_EQ(elsewhere.substr(0, 12), "HTTP/1.1 421");
+}
+
+TEST(MonitorTest, AssetsAreSentAgainOnlyWhenTheyChanged) {
+  const auto monitor = Start();
+  const std::string first = Get(monitor->http_address(), "/app.js");
+  const size_t at = first.find("ETag: ") + 6;
+  ASSERT_GT(at, 6u) << first;
+  const std::string tag = first.substr(at, first.find("\r\n", at) - at);
+  const std::string again = Exchange(
+      monitor->http_address(), "GET /app.js HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: " + tag +
+                                   "\r\nConnection: close\r\n\r\n");
+  EXPECT_EQ(again.substr(0, 12), "HTTP/1.1 304");
+  EXPECT_EQ(Body(again), "");
+}
+
+TEST(MonitorTest, TheStreamTellsWhatIsPushed) {
+  const auto monitor = Start();
+  TestConnection stream(monitor->http_address());
+  stream.Send("GET /api/stream HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  const std::string head = stream.ReadUntil("\r\n\r\n");
+  EXPECT_NE(head.find("Content-Type: text/event-stream\r\n"), std::string::npos) << head;
+  EXPECT_NE(head.find("Cache-Control: no-store\r\n"), std::string::npos) << head;
+  auto request = Request();
+  request.add_connections()->set_id("c77-1");
+  ASSERT_TRUE(Push(*monitor, request).ok());
+  EXPECT_EQ(stream.ReadUntil("\n\n"), "retry: 2000\n\n");
+  std::string message;
+  for (int i = 0; i < 10 && message.find("c77-1") == std::string::npos; ++i) {
+    message = stream.ReadUntil("\n\n");
+  }
+  const std::string begin = "event: snapshot\ndata: ";
+  ASSERT_EQ(message.substr(0, begin.size()), begin);
+  const auto snapshot = nlohmann::json::parse(message.substr(begin.size()), nullptr, false);
+  EXPECT_EQ(snapshot["connections"][0]["id"], "c77-1");
+  WaitFor(*monitor, "/metrics", "dray_monitor_streams{service=\"monitor\"");
 }
 
 TEST(MonitorTest, RefusesBadPushes) {

@@ -4,14 +4,20 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/net/address.h"
 #include "services/monitor/exposition.h"
-#include "services/monitor/page.h"
 #include "services/monitor/snapshot.h"
+#include "services/monitor/web/assets.h"
 
 namespace dray::monitor {
 namespace {
+
+// What a stream tells is as old as this at most.
+constexpr absl::Duration kPartAge = absl::Milliseconds(500);
+// Of connections, transfers, instances and events each; /api/snapshot has all.
+constexpr size_t kMaxStreamed = 200;
 
 HttpResponse Text(int status, std::string text) {
   HttpResponse response;
@@ -28,7 +34,24 @@ HttpResponse Content(const char* content_type, std::string body) {
 }
 
 HttpResponse NotFound() {
-  return Text(404, "not found: there are /, /metrics, /api/snapshot and /healthz\n");
+  return Text(404,
+              "not found: there are /, /metrics, /api/snapshot, /api/stream, /api/history and "
+              "/healthz\n");
+}
+
+// Assets change with the program only, which their tag tells.
+HttpResponse AssetOf(const web::Asset& asset, const HttpRequest& request) {
+  const std::string tag = absl::StrCat("\"", asset.tag, "\"");
+  HttpResponse response =
+      Content(asset.content_type, request.if_none_match == tag ? "" : std::string(asset.content));
+  if (request.if_none_match == tag) response.status = 304;
+  response.headers.push_back({"Cache-Control", "no-cache"});
+  response.headers.push_back({"ETag", tag});
+  return response;
+}
+
+std::string Dump(const nlohmann::ordered_json& json, int indent) {
+  return json.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 HttpResponse MethodNotAllowed() {
@@ -40,11 +63,12 @@ HttpResponse MethodNotAllowed() {
 void AddSecurityHeaders(HttpResponse* response) {
   response->headers.push_back(
       {"Content-Security-Policy",
-       "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; "
-       "frame-ancestors 'none'"});
+       "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+       "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"});
   response->headers.push_back({"X-Content-Type-Options", "nosniff"});
   response->headers.push_back({"Referrer-Policy", "no-referrer"});
-  response->headers.push_back({"Cache-Control", "no-store"});
+  response->headers.push_back({"Cross-Origin-Opener-Policy", "same-origin"});
+  response->headers.push_back({"Cross-Origin-Resource-Policy", "same-origin"});
 }
 
 }  // namespace
@@ -55,30 +79,34 @@ bool IsLocalHost(std::string_view host) {
   return address.ok() && IsLoopback(address->host);
 }
 
-Site::Site(Options options, const InstanceRegistry& registry)
-    : options_(std::move(options)), registry_(registry) {}
+Site::Site(Options options, const InstanceRegistry& registry, const History& history)
+    : options_(std::move(options)), registry_(registry), history_(history) {}
 
-HttpResponse Site::Answer(const HttpRequest& request) const {
+HttpResponse Site::Answer(const HttpRequest& request) {
   HttpResponse response;
   if (options_.local_names_only && !IsLocalHost(request.host)) {
     response = Text(421, "this server answers to localhost only\n");
   } else if (request.method != "GET") {
     response = MethodNotAllowed();
-  } else if (request.path == "/") {
-    response = Page();
-  } else if (request.path == "/style.css") {
-    response = Content("text/css; charset=utf-8", kStyle);
-  } else if (request.path == "/metrics") {
-    response = Metrics();
-  } else if (request.path == "/api/snapshot") {
-    response = Snapshot();
-  } else if (request.path == "/healthz") {
-    response = Health();
+  } else if (const web::Asset* asset = web::FindAsset(request.path)) {
+    response = AssetOf(*asset, request);
   } else {
-    response = NotFound();
+    response = Route(request);
+    response.headers.push_back({"Cache-Control", "no-store"});
   }
   AddSecurityHeaders(&response);
   return response;
+}
+
+HttpResponse Site::Route(const HttpRequest& request) {
+  if (request.path == "/metrics") return Metrics();
+  if (request.path == "/api/snapshot") return Snapshot();
+  if (request.path == "/api/stream") return Stream();
+  if (request.path == "/api/history") {
+    return Content("application/json", Dump(HistoryJson(history_), -1) + "\n");
+  }
+  if (request.path == "/healthz") return Health();
+  return NotFound();
 }
 
 HttpResponse Site::Health() const {
@@ -92,15 +120,32 @@ HttpResponse Site::Metrics() const {
 
 HttpResponse Site::Snapshot() const {
   if (options_.refresh) options_.refresh();
-  const auto snapshot = MakeSnapshot(registry_.Instances(), registry_.Events(), absl::Now());
-  return Content("application/json",
-                 snapshot.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  const auto snapshot =
+      MakeSnapshot(registry_.Instances(), registry_.Events(), absl::Now(), history_.Latest());
+  return Content("application/json", Dump(snapshot, 2) + "\n");
 }
 
-HttpResponse Site::Page() const {
+HttpResponse Site::Stream() {
+  HttpResponse response = Content("text/event-stream", "retry: 2000\n\n");
+  std::shared_ptr<prometheus::Gauge> counted;
+  if (options_.streams != nullptr) {
+    options_.streams->Increment();
+    counted.reset(options_.streams, [](prometheus::Gauge* gauge) { gauge->Decrement(); });
+  }
+  response.next_part = [this, counted = std::move(counted)] { return StreamPart(); };
+  return response;
+}
+
+std::shared_ptr<const std::string> Site::StreamPart() {
+  const absl::Time now = absl::Now();
+  if (part_ != nullptr && absl::AbsDuration(now - part_made_) < kPartAge) return part_;
   if (options_.refresh) options_.refresh();
-  return Content("text/html; charset=utf-8",
-                 MakePage(MakeSnapshot(registry_.Instances(), registry_.Events(), absl::Now())));
+  const auto snapshot =
+      MakeSnapshot(registry_.Instances(), registry_.Events(), now, history_.Latest(), kMaxStreamed);
+  part_ = std::make_shared<const std::string>(
+      absl::StrCat("event: snapshot\ndata: ", Dump(snapshot, -1), "\n\n"));
+  part_made_ = now;
+  return part_;
 }
 
 }  // namespace dray::monitor

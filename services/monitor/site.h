@@ -1,17 +1,23 @@
 #ifndef DRAY_SERVICES_MONITOR_SITE_H_
 #define DRAY_SERVICES_MONITOR_SITE_H_
 
+#include <prometheus/gauge.h>
+
 #include <atomic>
 #include <functional>
+#include <memory>
+#include <string>
 #include <string_view>
 
+#include "absl/time/time.h"
+#include "services/monitor/history.h"
 #include "services/monitor/http_server.h"
 #include "services/monitor/instance_registry.h"
 
 namespace dray::monitor {
 
-// What monitor answers over HTTP: / and /style.css, /metrics, /api/snapshot, /healthz. GET only
-// (and HEAD). Thread-safe.
+// What monitor answers over HTTP: the live page at / with its assets, /metrics, /api/snapshot,
+// /api/stream, /api/history, /healthz. GET only (and HEAD). To be used on one thread.
 class Site {
  public:
   struct Options {
@@ -20,24 +26,32 @@ class Site {
     bool local_names_only = false;
     // Called before what is known is read: monitor's own metrics are brought up to date.
     std::function<void()> refresh;
+    // Counts the streams that are open. May be null; outlives the server's last stream.
+    prometheus::Gauge* streams = nullptr;
   };
 
-  // `registry` outlives this.
-  Site(Options options, const InstanceRegistry& registry);
+  // Both outlive this.
+  Site(Options options, const InstanceRegistry& registry, const History& history);
 
-  HttpResponse Answer(const HttpRequest& request) const;
+  HttpResponse Answer(const HttpRequest& request);
 
-  // From now on /healthz says 503.
+  // From now on /healthz says 503. On any thread.
   void BeginStop() { stopping_ = true; }
 
  private:
+  HttpResponse Route(const HttpRequest& request);
   HttpResponse Health() const;
   HttpResponse Metrics() const;
   HttpResponse Snapshot() const;
-  HttpResponse Page() const;
+  HttpResponse Stream();
+  // What all streams send now: made once for all of them.
+  std::shared_ptr<const std::string> StreamPart();
 
   const Options options_;
   const InstanceRegistry& registry_;
+  const History& history_;
+  std::shared_ptr<const std::string> part_;
+  absl::Time part_made_ = absl::InfinitePast();
   std::atomic<bool> stopping_{false};
 };
 

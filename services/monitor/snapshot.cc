@@ -18,8 +18,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Labels = std::map<std::string, std::string>;
 
-constexpr size_t kMaxListedInAll = 1000;
-
 std::string Time(absl::Time time) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone());
 }
@@ -97,6 +95,8 @@ class Totals {
       values_[family.name()][labels] += series.value();
     } else if (family.name().ends_with("_seconds")) {
       histograms_[{family.name(), labels}].Add(series);
+    } else {
+      values_[family.name()][labels] += series.sum();
     }
   }
 
@@ -129,12 +129,12 @@ Json InstanceJson(const Instance& instance, absl::Time now) {
           {"errors", Whole(errors)}};
 }
 
-Json Connections(const std::vector<Instance>& instances) {
+Json Connections(const std::vector<Instance>& instances, size_t max_listed) {
   Json list = Json::array();
   for (const Instance& instance : instances) {
     if (!instance.up) continue;
     for (const v1::Connection& connection : instance.push->connections()) {
-      if (list.size() == kMaxListedInAll) return list;
+      if (list.size() == max_listed) return list;
       list.push_back({{"id", connection.id()},
                       {"instance", instance.push->instance()},
                       {"peer", connection.peer()},
@@ -145,28 +145,41 @@ Json Connections(const std::vector<Instance>& instances) {
   return list;
 }
 
-Json Transfers(const std::vector<Instance>& instances) {
+// Until it ends, if it goes on as it does.
+Json SecondsLeft(const v1::Transfer& transfer) {
+  const double there =
+      static_cast<double>(transfer.bytes_done()) + static_cast<double>(transfer.bytes_saved());
+  const double left = static_cast<double>(transfer.bytes_total()) - there;
+  if (transfer.bytes_total() == 0 || !(transfer.bytes_per_second() > 0)) return nullptr;
+  return std::round(std::max(left, 0.0) / transfer.bytes_per_second() * 10) / 10;
+}
+
+Json Transfers(const std::vector<Instance>& instances, size_t max_listed) {
   Json list = Json::array();
   for (const Instance& instance : instances) {
     if (!instance.up) continue;
     for (const v1::Transfer& transfer : instance.push->transfers()) {
-      if (list.size() == kMaxListedInAll) return list;
+      if (list.size() == max_listed) return list;
       list.push_back({{"connection_id", transfer.connection_id()},
                       {"instance", instance.push->instance()},
                       {"path", EscapeName(transfer.path())},
                       {"direction", transfer.direction()},
+                      {"mode", transfer.bytes_saved() > 0 ? "delta" : "full"},
                       {"bytes_done", transfer.bytes_done()},
                       {"bytes_total", transfer.bytes_total()},
                       {"bytes_saved", transfer.bytes_saved()},
+                      {"bytes_per_second", transfer.bytes_per_second()},
+                      {"seconds_left", SecondsLeft(transfer)},
                       {"since", Time(transfer.since_ns())}});
     }
   }
   return list;
 }
 
-Json Events(const std::vector<RecentEvent>& events) {
+Json Events(const std::vector<RecentEvent>& events, size_t max_listed) {
   Json list = Json::array();
   for (const RecentEvent& recent : events) {
+    if (list.size() == max_listed) break;
     list.push_back({{"time", Time(recent.event.time_ns())},
                     {"level", recent.event.level()},
                     {"service", recent.service},
@@ -177,15 +190,22 @@ Json Events(const std::vector<RecentEvent>& events) {
   return list;
 }
 
+// How many instances of each service are up. Transfer and delta are told of even with none.
+Json CountUp(const std::vector<Instance>& instances) {
+  std::map<std::string, int> up = {{"transfer", 0}, {"delta", 0}};
+  for (const Instance& instance : instances) up[instance.push->service()] += instance.up ? 1 : 0;
+  return up;
+}
+
 }  // namespace
 
 Json MakeSnapshot(const std::vector<Instance>& instances, const std::vector<RecentEvent>& events,
-                  absl::Time now) {
+                  absl::Time now, const std::optional<HistoryPoint>& latest, size_t max_listed) {
   Totals totals;
   Json list = Json::array();
   for (const Instance& instance : instances) {
     totals.Add(instance);
-    list.push_back(InstanceJson(instance, now));
+    if (list.size() < max_listed) list.push_back(InstanceJson(instance, now));
   }
   const std::string in_progress = "dray_transfers_in_progress";
   const std::string saved = "dray_bytes_saved_total";
@@ -200,13 +220,20 @@ Json MakeSnapshot(const std::vector<Instance>& instances, const std::vector<Rece
   snapshot["bytes_sent_total"] = totals.Sum("dray_bytes_sent_total");
   snapshot["bytes_saved_total"] = totals.Sum(saved);
   snapshot["bytes_saved_by_direction"] = totals.By(saved, "direction");
+  // How long the files are that were put and got, of which those were saved.
+  snapshot["file_bytes_total"] = totals.Sum("dray_transfer_size_bytes");
+  snapshot["files_total"] = totals.Sum("dray_files_total");
   snapshot["errors_total"] = totals.Sum("dray_errors_total");
   snapshot["errors_by_code"] = totals.By("dray_errors_total", "code");
   snapshot["durations"] = totals.Durations();
+  snapshot["latest"] = latest.has_value() ? PointJson(*latest) : Json(nullptr);
+  snapshot["services_up"] = CountUp(instances);
+  snapshot["instances_total"] = instances.size();
   snapshot["instances"] = std::move(list);
-  snapshot["connections"] = Connections(instances);
-  snapshot["transfers"] = Transfers(instances);
-  snapshot["events"] = Events(events);
+  snapshot["connections"] = Connections(instances, max_listed);
+  snapshot["transfers"] = Transfers(instances, max_listed);
+  snapshot["events_total"] = events.size();
+  snapshot["events"] = Events(events, max_listed);
   return snapshot;
 }
 

@@ -133,6 +133,39 @@ TEST(SnapshotTest, PathsAreEscaped) {
   EXPECT_EQ(snapshot["transfers"][0]["path"], "a\\x0a\\xff.bin");
 }
 
+TEST(SnapshotTest, TransfersTellModeAndTimeLeft) {
+  v1::PushRequest push = Transfer();
+  v1::Transfer* transfer = push.mutable_transfers(0);
+  transfer->set_bytes_total(1000);
+  transfer->set_bytes_done(300);
+  transfer->set_bytes_saved(500);
+  transfer->set_bytes_per_second(50);
+  const auto snapshot = Snapshot({Make(push, "t-1", true)});
+  EXPECT_EQ(snapshot["transfers"][0]["mode"], "delta");
+  EXPECT_EQ(snapshot["transfers"][0]["seconds_left"], 4);
+  transfer->set_bytes_saved(0);
+  transfer->set_bytes_per_second(0);
+  const auto stalled = Snapshot({Make(push, "t-1", true)});
+  EXPECT_EQ(stalled["transfers"][0]["mode"], "full");
+  EXPECT_TRUE(stalled["transfers"][0]["seconds_left"].is_null());
+}
+
+TEST(SnapshotTest, ListsAreCutButCountedWhole) {
+  v1::PushRequest push = Transfer();
+  for (int i = 0; i < 20; ++i) *push.add_transfers() = push.transfers(0);
+  const std::vector<Instance> instances = {Make(push, "t-1", true), Make(push, "t-2", true),
+                                           Make(push, "t-3", true)};
+  const auto snapshot = MakeSnapshot(instances, std::vector<RecentEvent>(9), absl::UnixEpoch(),
+                                     std::nullopt, /*max_listed=*/2);
+  for (const char* list : {"transfers", "connections", "instances", "events"}) {
+    EXPECT_EQ(snapshot[list].size(), 2u) << list;
+  }
+  EXPECT_EQ(snapshot["instances_total"], 3);
+  EXPECT_EQ(snapshot["events_total"], 9);
+  EXPECT_EQ(snapshot["services_up"]["transfer"], 3);
+  EXPECT_EQ(snapshot["services_up"]["delta"], 0);
+}
+
 TEST(SnapshotTest, EventsKeepTheirOrder) {
   v1::Event event;
   event.set_time_ns(1769897109042'000'000);
