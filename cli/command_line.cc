@@ -118,8 +118,10 @@ void AddNames(CLI::App* app, CommandLine* line) {
               Verb::kRestore, "NAME: a name on the server", 1, 1);
   restore->add_option("--version", line->version,
                       "Make this version the newest; without it, undo the deletion");
-  AddVerb(app, line, "status", "How the server and the parts behind it are", Verb::kStatus, "", 0,
-          0);
+  CLI::App* status =
+      AddVerb(app, line, "status", "How the server and the parts behind it are, and what moves now",
+              Verb::kStatus, "", 0, 0);
+  status->add_flag("-w,--watch", line->watch, "Again every second, until interrupted");
 }
 
 }  // namespace

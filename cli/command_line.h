@@ -32,6 +32,7 @@ struct CommandLine {
   bool checksum = false;               // put
   bool sync = false;                   // get
   bool keep_special_modes = false;     // get
+  bool watch = false;                  // status
 };
 
 // The command line, or the exit status when it is already dealt with: help, version, or a usage

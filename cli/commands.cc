@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/time/clock.h"
 #include "cli/listing.h"
 #include "cli/naming.h"
 #include "cli/remote_name.h"
@@ -24,6 +25,8 @@ std::string CacheFolder() {
   const char* home = std::getenv("HOME");
   return home != nullptr && home[0] == '/' ? absl::StrCat(home, "/.cache/dray") : "";
 }
+
+constexpr absl::Duration kWatchPeriod = absl::Seconds(1);
 
 // One run of one command.
 class Command {
@@ -45,6 +48,7 @@ class Command {
   int Log();
   int Restore();
   int Status();
+  int Watch();
 
   absl::Status ListOne(const RemoteName& name, bool titled);
   absl::StatusOr<Standing> StandingOf(const std::string& path);
@@ -90,8 +94,9 @@ absl::Status Command::Prepare() {
   ClientOptions options;
   options.server = server;
   options.connections = line_.connections;
-  options.retry.retries = line_.retries;
   options.hash_cache_folder = CacheFolder();
+  // A watch asks again anyway, and shows what it is told.
+  options.retry.retries = line_.watch ? 0 : line_.retries;
   options.callbacks.on_progress = [this](const Progress& progress) {
     console_.ShowProgress(progress);
   };
@@ -133,7 +138,7 @@ int Command::Fail(const absl::Status& status, const std::string& name) {
   if (absl::IsUnavailable(status) && absl::StrContains(text, "cannot reach ")) {
     text += "; is the front door running? Give its address with --server";
   }
-  console_.Error(text);
+  console_.Error(text, ConnectionIdOf(status));
   if (line_.json) console_.Print(ErrorJson(status, name));
   if (absl::IsCancelled(status)) return kExitInterrupted;
   return kExitFailed;
@@ -283,7 +288,26 @@ int Command::Restore() {
   return Changed("restore", client_->Restore(remotes_[0].path, line_.version), remotes_[0].path);
 }
 
+// Ends when the user interrupts it.
+int Command::Watch() {
+  while (true) {
+    const auto status = client_->Status();
+    if (absl::IsCancelled(status.status())) return kExitInterrupted;
+    if (line_.json) {
+      console_.Print(status.ok() ? StatusJson(*status) : ErrorJson(status.status(), ""));
+      console_.Flush();
+    } else {
+      const std::string text =
+          status.ok() ? StatusText(*status)
+                      : absl::StrCat("dray: ", status.status().message(), "; trying on\n");
+      console_.ShowScreen(text);
+    }
+    absl::SleepFor(kWatchPeriod);
+  }
+}
+
 int Command::Status() {
+  if (line_.watch) return Watch();
   const auto status = client_->Status();
   if (!status.ok()) return Fail(status.status());
   console_.Print(line_.json ? StatusJson(*status) : StatusText(*status));

@@ -6,9 +6,12 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "cli/listing.h"
+#include "client/dray.h"
 #include "core/base/path.h"
+#include "core/telemetry/logging.h"
 
 namespace dray {
 namespace {
@@ -48,8 +51,25 @@ void Console::Print(const std::string& line) {
   WriteLine(options_.out, line);
 }
 
-void Console::Error(const std::string& text) {
-  spdlog::error("{}", text);
+void Console::Flush() {
+  absl::MutexLock lock(&mu_);
+  std::fflush(options_.out);
+}
+
+void Console::ShowScreen(const std::string& text) {
+  absl::MutexLock lock(&mu_);
+  ClearLine();
+  // Home, the text with the rest of each line cleared, and everything below it.
+  std::string screen = text;
+  if (options_.out_is_terminal) {
+    screen = absl::StrCat("\033[H", absl::StrReplaceAll(text, {{"\n", "\033[K\n"}}), "\033[J");
+  }
+  std::fputs(screen.c_str(), options_.out);
+  std::fflush(options_.out);
+}
+
+void Console::Error(const std::string& text, const std::string& connection_id) {
+  LogFor(connection_id, spdlog::level::err, "{}", text);
   absl::MutexLock lock(&mu_);
   WriteLine(options_.err, absl::StrCat("dray: ", text));
 }
@@ -88,7 +108,8 @@ void Console::ShowFile(const FileReport& report) {
     const std::string name = EscapeName(report.local);
     const std::string why(report.status.message());
     // Most messages name the file already.
-    Error(why.find(name) != std::string::npos ? why : absl::StrCat(name, ": ", why));
+    Error(why.find(name) != std::string::npos ? why : absl::StrCat(name, ": ", why),
+          ConnectionIdOf(report.status));
   } else {
     if (spdlog::should_log(spdlog::level::info)) spdlog::info("{}", FileJson(report));
   }

@@ -24,14 +24,20 @@ class Console {
     std::FILE* out = stdout;
     std::FILE* err = stderr;
     bool err_is_terminal = false;  // then progress is one live line
+    bool out_is_terminal = false;  // then ShowScreen() replaces what it showed before
   };
 
   explicit Console(const Options& options) : options_(options) {}
 
   // A line of results.
   void Print(const std::string& line);
-  // "dray: ..." whatever the options.
-  void Error(const std::string& text);
+  // Sends out what was printed: for those who read along.
+  void Flush();
+  // Lines of results that take the place of those shown so before.
+  void ShowScreen(const std::string& text);
+  // "dray: ..." whatever the options. `connection_id` is that of the server's connection that the
+  // error came on, for the log; may be empty.
+  void Error(const std::string& text, const std::string& connection_id = "");
   // "dray: ..." unless quiet.
   void Notice(const std::string& text);
 

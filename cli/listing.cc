@@ -1,10 +1,14 @@
 #include "cli/listing.h"
 
+#include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
+#include "client/dray.h"
 #include "core/base/path.h"
 
 namespace dray {
@@ -52,6 +56,67 @@ Json VersionObject(const wire::v1::Version& version) {
   if (!version.author().empty()) json["author"] = EscapeName(version.author());
   json["committed"] = FullTime(version.committed_ns());
   return json;
+}
+
+double SavedPercent(const wire::v1::StatusReply& status) {
+  if (status.file_bytes() == 0) return 0;
+  return 100.0 * static_cast<double>(std::min(status.bytes_saved(), status.file_bytes())) /
+         static_cast<double>(status.file_bytes());
+}
+
+// Nothing where the length or the rate is not known.
+std::optional<double> SecondsLeft(const wire::v1::StatusReply::Transfer& transfer) {
+  const uint64_t there = transfer.bytes_done() + transfer.bytes_saved();
+  if (transfer.bytes_total() == 0 || !(transfer.bytes_per_second() > 0)) return std::nullopt;
+  const uint64_t left = transfer.bytes_total() - std::min(transfer.bytes_total(), there);
+  return static_cast<double>(left) / transfer.bytes_per_second();
+}
+
+// "upload   42% of 1.2 GB  512 MB/s  0:05 left  delta, 800 MB saved  /name  [c1f3a9c-2a]"
+std::string TransferLine(const wire::v1::StatusReply::Transfer& transfer) {
+  const uint64_t there = transfer.bytes_done() + transfer.bytes_saved();
+  std::string text = absl::StrFormat("%-8s ", EscapeName(transfer.direction()));
+  if (transfer.bytes_total() > 0) {
+    const double percent = 100.0 * static_cast<double>(std::min(there, transfer.bytes_total())) /
+                           static_cast<double>(transfer.bytes_total());
+    absl::StrAppendFormat(&text, "%3.0f%% of %s", percent, SizeText(transfer.bytes_total()));
+  } else {
+    absl::StrAppend(&text, SizeText(there));
+  }
+  absl::StrAppend(&text, ", ", SizeText(static_cast<uint64_t>(transfer.bytes_per_second())), "/s");
+  if (const auto left = SecondsLeft(transfer)) {
+    const uint64_t seconds = static_cast<uint64_t>(std::min(*left, 359999.0) + 0.5);
+    absl::StrAppendFormat(&text, ", %d:%02d left", seconds / 60, seconds % 60);
+  }
+  if (transfer.bytes_saved() > 0) {
+    absl::StrAppend(&text, ", delta, saved ", SizeText(transfer.bytes_saved()));
+  } else {
+    absl::StrAppend(&text, ", full");
+  }
+  absl::StrAppend(&text, "  ", EscapeName(transfer.path()), "  [",
+                  EscapeName(transfer.connection_id()), "]");
+  return text;
+}
+
+Json TransferObject(const wire::v1::StatusReply::Transfer& transfer) {
+  const auto left = SecondsLeft(transfer);
+  return {{"path", EscapeName(transfer.path())},
+          {"direction", EscapeName(transfer.direction())},
+          {"mode", transfer.bytes_saved() > 0 ? "delta" : "full"},
+          {"bytes_done", transfer.bytes_done()},
+          {"bytes_total", transfer.bytes_total()},
+          {"bytes_saved", transfer.bytes_saved()},
+          {"bytes_per_second", std::round(transfer.bytes_per_second())},
+          {"seconds_left", left.has_value() ? Json(std::round(*left * 10) / 10) : Json(nullptr)},
+          {"since", FullTime(transfer.since_ns())},
+          {"connection", EscapeName(transfer.connection_id())},
+          {"peer", EscapeName(transfer.peer())},
+          {"dialect", EscapeName(transfer.dialect())}};
+}
+
+void AddConnection(const absl::Status& status, Json* json) {
+  const std::string id = ConnectionIdOf(status);
+  if (!id.empty()) (*json)["connection"] = id;
 }
 
 }  // namespace
@@ -147,15 +212,25 @@ std::string LogLine(const wire::v1::Version& version) {
 
 std::string StatusText(const wire::v1::StatusReply& status) {
   std::string text = absl::StrFormat(
-      "%s, up since %s\n%d connections, %d transfers; received %s, sent %s, saved %s\n",
+      "%s, up since %s\n%d connections, %d transfers; received %s, sent %s, saved %s",
       EscapeName(status.software()), ShortTime(status.started_ns()), status.connections(),
       status.transfers(), SizeText(status.bytes_received()), SizeText(status.bytes_sent()),
       SizeText(status.bytes_saved()));
+  if (status.file_bytes() > 0) {
+    absl::StrAppendFormat(&text, " (%.1f%% of %s)", SavedPercent(status),
+                          SizeText(status.file_bytes()));
+  }
+  absl::StrAppendFormat(&text, "; %d errors\n", status.errors());
   for (const auto& part : status.parts()) {
     absl::StrAppendFormat(&text, "%-8s %s", EscapeName(part.name()),
                           part.healthy() ? "healthy" : "NOT HEALTHY");
     if (!part.detail().empty()) absl::StrAppend(&text, ": ", EscapeName(part.detail()));
     text += '\n';
+  }
+  for (const auto& transfer : status.active()) absl::StrAppend(&text, TransferLine(transfer), "\n");
+  const uint64_t told = static_cast<uint64_t>(status.active_size());
+  if (status.transfers() > told && told > 0) {
+    absl::StrAppendFormat(&text, "and %d more\n", status.transfers() - told);
   }
   return text;
 }
@@ -179,12 +254,17 @@ std::string StatusJson(const wire::v1::StatusReply& status) {
   json["bytes_received"] = status.bytes_received();
   json["bytes_sent"] = status.bytes_sent();
   json["bytes_saved"] = status.bytes_saved();
+  json["file_bytes"] = status.file_bytes();
+  json["saved_percent"] = std::round(SavedPercent(status) * 10) / 10;
+  json["errors"] = status.errors();
   json["parts"] = Json::array();
   for (const auto& part : status.parts()) {
     json["parts"].push_back({{"name", EscapeName(part.name())},
                              {"healthy", part.healthy()},
                              {"detail", EscapeName(part.detail())}});
   }
+  json["active"] = Json::array();
+  for (const auto& transfer : status.active()) json["active"].push_back(TransferObject(transfer));
   return Dump(json);
 }
 
@@ -201,6 +281,7 @@ std::string FileJson(const FileReport& report) {
   if (report.outcome == FileReport::Outcome::kFailed) {
     json["code"] = CodeName(report.status.code());
     json["error"] = std::string(report.status.message());
+    AddConnection(report.status, &json);
   }
   return Dump(json);
 }
@@ -211,6 +292,7 @@ std::string ErrorJson(const absl::Status& status, const std::string& name) {
   json["status"] = "failed";
   json["code"] = CodeName(status.code());
   json["error"] = std::string(status.message());
+  AddConnection(status, &json);
   return Dump(json);
 }
 

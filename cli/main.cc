@@ -20,7 +20,8 @@ int main(int argc, char** argv) {
                          .quiet = line.quiet,
                          .out = stdout,
                          .err = stderr,
-                         .err_is_terminal = ::isatty(STDERR_FILENO) == 1});
+                         .err_is_terminal = ::isatty(STDERR_FILENO) == 1,
+                         .out_is_terminal = ::isatty(STDOUT_FILENO) == 1});
   if (line.log.empty()) {
     spdlog::set_level(spdlog::level::off);
   } else if (absl::Status logging =

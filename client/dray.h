@@ -9,6 +9,7 @@
 #include "client/jobs.h"
 #include "client/options.h"
 #include "client/tracker.h"
+#include "client/wire_error.h"
 #include "core/base/status.h"
 #include "dray/wire/v1/wire.pb.h"
 

@@ -100,6 +100,7 @@ class Attempt : public RequestHandler {
   uint64_t sent_data_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t in_flight_bytes_ ABSL_GUARDED_BY(mu_) = 0;  // sent, not covered by PutStored
   uint64_t done_bytes_ ABSL_GUARDED_BY(mu_) = 0;       // told the tracker
+  uint64_t saved_bytes_ ABSL_GUARDED_BY(mu_) = 0;      // of those, what the server knew
   absl::Status failure_ ABSL_GUARDED_BY(mu_);
   std::optional<wire::v1::PutDone> done_ ABSL_GUARDED_BY(mu_);
 };
@@ -119,6 +120,7 @@ absl::StatusOr<wire::v1::PutDone> Attempt::Run(const std::shared_ptr<Attempt>& s
   wire::v1::PutOpen open;
   open.set_path(request_.remote);
   open.set_operation_id(operation_id_);
+  open.set_size(static_cast<uint64_t>(state_.st_size));
   if (request_.replaces != nullptr) *open.mutable_replaces() = *request_.replaces;
   std::string frame;
   AppendControlFrame(FrameType::kPutOpen, id_, open, &frame);
@@ -199,6 +201,7 @@ absl::Status Attempt::OnFrame(FrameType type, Bytes payload) {
       absl::MutexLock lock(&mu_);
       DRAY_ASSIGN_OR_RETURN(const uint64_t saved, ledger_.OnKnown(known));
       done_bytes_ += saved;
+      saved_bytes_ += saved;
       tracker_->AddDone(static_cast<int64_t>(saved));
       return absl::OkStatus();
     }
@@ -208,6 +211,7 @@ absl::Status Attempt::OnFrame(FrameType type, Bytes payload) {
       absl::MutexLock lock(&mu_);
       DRAY_ASSIGN_OR_RETURN(const uint64_t saved, ledger_.OnWanted(wanted));
       done_bytes_ += saved;
+      saved_bytes_ += saved;
       tracker_->AddDone(static_cast<int64_t>(saved));
       return absl::OkStatus();
     }
@@ -282,6 +286,7 @@ void Attempt::TakeControl(std::string* out) {
   while (ledger_.has_offers()) {
     wire::v1::PutOffer offer;
     offer.set_node_ids(ledger_.TakeOffers());
+    offer.set_saved_bytes(saved_bytes_);
     AppendControlFrame(FrameType::kPutOffer, id_, offer, out);
   }
   while (const auto node = ledger_.TakeNode()) {

@@ -1,9 +1,11 @@
 #include "client/wire_error.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/cord.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_join.h"
@@ -15,6 +17,16 @@ namespace {
 
 // Holds the milliseconds to wait; its presence says that the server invites a retry.
 constexpr char kRetryPayload[] = "dray/retry-after-ms";
+constexpr char kConnectionPayload[] = "dray/connection";
+constexpr size_t kMaxConnectionIdBytes = 64;
+
+// Of what a server sends, only what cannot harm a terminal or a log.
+bool IsPlain(const std::string& id) {
+  return !id.empty() && id.size() <= kMaxConnectionIdBytes &&
+         std::all_of(id.begin(), id.end(), [](char c) {
+           return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-';
+         });
+}
 
 // More of a message than this is not for people.
 constexpr size_t kMaxMessageBytes = 2000;
@@ -41,7 +53,14 @@ absl::Status StatusFromWire(const wire::v1::Error& error) {
   if (error.retry()) {
     status.SetPayload(kRetryPayload, absl::Cord(absl::StrCat(error.retry_after_ms())));
   }
+  if (IsPlain(error.connection_id())) {
+    status.SetPayload(kConnectionPayload, absl::Cord(error.connection_id()));
+  }
   return status;
+}
+
+std::string ConnectionIdOf(const absl::Status& status) {
+  return std::string(status.GetPayload(kConnectionPayload).value_or(absl::Cord()));
 }
 
 bool MayRetry(const absl::Status& status) {

@@ -2,6 +2,7 @@
 #define DRAY_CLIENT_WIRE_ERROR_H_
 
 #include <optional>
+#include <string>
 
 #include "absl/time/time.h"
 #include "core/base/status.h"
@@ -18,6 +19,10 @@ bool MayRetry(const absl::Status& status);
 
 // When the server wants to be asked again, if it said so.
 std::optional<absl::Duration> RetryAfter(const absl::Status& status);
+
+// The id under which the server's log, its events and monitor's page know the connection on which
+// the error came; empty if it is none of the server's.
+std::string ConnectionIdOf(const absl::Status& status);
 
 }  // namespace dray
 

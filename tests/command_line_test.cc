@@ -1,6 +1,7 @@
 // What a script sees of dray: exit status, --json, --stats, --quiet, environment.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/stat.h>
 
 #include <string>
@@ -109,6 +110,36 @@ TEST_F(CommandLineTest, SettingsFileIsFoundInTheEnvironmentAndIsWeakerThanIt) {
   const CommandResult unknown = stack_.Dray({"status"}, options);
   EXPECT_EQ(unknown.status, 2);
   EXPECT_THAT(unknown.err, HasSubstr("\"serve\""));
+}
+
+TEST_F(CommandLineTest, StatusIsTheServersOwn) {
+  const auto put = stack_.DrayStats({"put", stack_.Path("tree"), ":/tree"}).Stats();
+  const auto status = stack_.Dray({"status", "--json"}).Objects();
+  ASSERT_EQ(status.size(), 1u);
+  EXPECT_EQ(status[0]["file_bytes"], put["bytes_total"]);
+  EXPECT_GE(status[0]["bytes_received"], put["bytes_sent"]);
+  EXPECT_EQ(status[0]["active"].size(), 0u);
+  EXPECT_EQ(status[0]["parts"].size(), 3u);
+}
+
+TEST_F(CommandLineTest, StatusIsWatchedThroughARestartUntilInterrupted) {
+  const auto watch = stack_.StartDray({"status", "--watch", "--json"});
+  const auto says = [&](const std::string& what) {
+    return Eventually(absl::Seconds(30),
+                      [&] { return watch->Output().find(what) != std::string::npos; });
+  };
+  EXPECT_TRUE(says("\"active\":"));
+  stack_.transfer().Kill();
+  EXPECT_TRUE(says("\"code\":\"UNAVAILABLE\"")) << watch->Output();
+  const size_t before = watch->Output().size();
+  stack_.transfer().Start();
+  EXPECT_TRUE(Eventually(absl::Seconds(30), [&] {
+    return watch->Output().find("\"active\":", before) != std::string::npos;
+  })) << watch->Output();
+  watch->process().Signal(SIGINT);
+  const CommandResult ended = watch->Finish(absl::Seconds(30));
+  EXPECT_EQ(ended.status, 130);
+  EXPECT_GE(ended.Objects().size(), 3u);
 }
 
 TEST_F(CommandLineTest, HelpAndVersionAreTold) {

@@ -8,8 +8,12 @@ namespace dray {
 
 absl::Status WithContext(const absl::Status& status, std::string_view context) {
   if (status.ok()) return status;
-  return absl::Status(status.code(), absl::StrCat(absl::string_view(context.data(), context.size()),
-                                                  ": ", status.message()));
+  absl::Status told(status.code(), absl::StrCat(absl::string_view(context.data(), context.size()),
+                                                ": ", status.message()));
+  status.ForEachPayload([&told](absl::string_view type, const absl::Cord& payload) {
+    told.SetPayload(type, payload);
+  });
+  return told;
 }
 
 absl::Status ErrnoStatus(int error, std::string_view context) {

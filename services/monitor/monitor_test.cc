@@ -185,20 +185,20 @@ TEST(MonitorTest, TheStreamTellsWhatIsPushed) {
   const auto monitor = Start();
   TestConnection stream(monitor->http_address());
   stream.Send("GET /api/stream HTTP/1.1\r\nHost: localhost\r\n\r\n");
-  const std::string head = stream.ReadUntil("\r\n\r\n");
+  const std::string head = stream.ReadPast("retry: 2000\n\n");
   EXPECT_NE(head.find("Content-Type: text/event-stream\r\n"), std::string::npos) << head;
   EXPECT_NE(head.find("Cache-Control: no-store\r\n"), std::string::npos) << head;
   auto request = Request();
   request.add_connections()->set_id("c77-1");
   ASSERT_TRUE(Push(*monitor, request).ok());
-  EXPECT_EQ(stream.ReadUntil("\n\n"), "retry: 2000\n\n");
-  std::string message;
-  for (int i = 0; i < 10 && message.find("c77-1") == std::string::npos; ++i) {
-    message = stream.ReadUntil("\n\n");
-  }
+  const std::string messages = stream.ReadPast("c77-1") + stream.ReadPast("\n\n");
   const std::string begin = "event: snapshot\ndata: ";
-  ASSERT_EQ(message.substr(0, begin.size()), begin);
-  const auto snapshot = nlohmann::json::parse(message.substr(begin.size()), nullptr, false);
+  const size_t at = messages.rfind(begin, messages.find("c77-1"));
+  ASSERT_NE(at, std::string::npos) << messages;
+  const size_t end = messages.find("\n\n", at);
+  const auto snapshot = nlohmann::json::parse(
+      messages.substr(at + begin.size(), end - at - begin.size()), nullptr, false);
+  ASSERT_TRUE(snapshot.is_object()) << messages;
   EXPECT_EQ(snapshot["connections"][0]["id"], "c77-1");
   WaitFor(*monitor, "/metrics", "dray_monitor_streams{service=\"monitor\"");
 }

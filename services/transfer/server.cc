@@ -4,6 +4,7 @@
 #include <sys/statvfs.h>
 
 #include <csignal>
+#include <map>
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -50,6 +51,8 @@ void FillPush(const Activity& activity, monitor::v1::PushRequest* push) {
     to->set_direction(info.direction == Direction::kUpload ? "upload" : "download");
     to->set_bytes_done(info.bytes_done);
     to->set_bytes_total(info.bytes_total);
+    to->set_bytes_saved(info.bytes_saved);
+    to->set_bytes_per_second(info.bytes_per_second);
     to->set_since_ns(absl::ToUnixNanos(info.since));
   }
 }
@@ -71,6 +74,23 @@ wire::v1::StatusReply::Part StorePart(const std::string& folder) {
   const uint64_t free_bytes = uint64_t{room.f_bavail} * room.f_frsize;
   return MakePart("store", free_bytes >= kLowDiskBytes,
                   absl::StrCat(free_bytes >> 20, " MiB free"));
+}
+
+// Of all dialects.
+void AddTotals(const prometheus::Registry& registry, wire::v1::StatusReply* reply) {
+  std::map<std::string, double> sums;
+  for (const prometheus::MetricFamily& family : registry.Collect()) {
+    double& sum = sums[family.name];
+    for (const prometheus::ClientMetric& metric : family.metric) {
+      sum += metric.counter.value + metric.histogram.sample_sum;
+    }
+  }
+  const auto total = [&sums](const char* name) { return static_cast<uint64_t>(sums[name]); };
+  reply->set_bytes_received(total("dray_bytes_received_total"));
+  reply->set_bytes_sent(total("dray_bytes_sent_total"));
+  reply->set_bytes_saved(total("dray_bytes_saved_total"));
+  reply->set_file_bytes(total("dray_transfer_size_bytes"));
+  reply->set_errors(total("dray_errors_total"));
 }
 
 }  // namespace
@@ -119,6 +139,10 @@ class Server::Impl {
         registry_, std::make_shared<ProcessMetrics>(),
         std::make_shared<DiskMetrics>(options_.data)};
     pusher_ = std::make_unique<MonitorPusher>(std::move(options), std::move(sources));
+    activity_.SetEventSink([this](const std::string& level, const std::string& text,
+                                  const std::string& connection_id) {
+      pusher_->ReportEvent(level, text, connection_id);
+    });
   }
 
   void StartDelta() {
@@ -142,7 +166,7 @@ class Server::Impl {
   absl::Status OpenFrontDoor() {
     native::Options native = options_.native;
     native.started_ns = absl::GetCurrentTimeNanos();
-    native.parts = [this] { return Parts(); };
+    native.describe = [this](wire::v1::StatusReply* reply) { Describe(reply); };
     const Engine engine{store_.get(), disk_.get(), delta_.get(), &activity_};
     std::vector<std::unique_ptr<Dialect>> dialects = ReservedDialects();
     dialects.push_back(native::MakeDialect(engine, *registry_, std::move(native)));
@@ -156,14 +180,13 @@ class Server::Impl {
     return absl::OkStatus();
   }
 
-  std::vector<wire::v1::StatusReply::Part> Parts() const {
-    std::vector<wire::v1::StatusReply::Part> parts;
-    parts.push_back(MakePart("delta", delta_->healthy(), delta_->address()));
+  void Describe(wire::v1::StatusReply* reply) const {
+    AddTotals(*registry_, reply);
+    *reply->add_parts() = MakePart("delta", delta_->healthy(), delta_->address());
     if (!options_.monitor.empty()) {
-      parts.push_back(MakePart("monitor", pusher_->healthy(), options_.monitor));
+      *reply->add_parts() = MakePart("monitor", pusher_->healthy(), options_.monitor);
     }
-    parts.push_back(StorePart(options_.data));
-    return parts;
+    *reply->add_parts() = StorePart(options_.data);
   }
 
   // What calls back is stopped before what it calls into.

@@ -72,6 +72,8 @@ void Stack::Start() {
 Stack::Running::Running(Process::Options options)
     : output_file_(options.output_file), error_file_(options.error_file), process_(options) {}
 
+std::string Stack::Running::Output() const { return ReadOutput(output_file_); }
+
 CommandResult Stack::Running::Finish(absl::Duration timeout) {
   const auto ended = process_.Wait(timeout);
   EXPECT_TRUE(ended.has_value()) << "dray did not end in " << timeout << ": "

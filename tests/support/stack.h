@@ -83,6 +83,8 @@ class Stack {
    public:
     Running(Process::Options options);
     Process& process() { return process_; }
+    // What it has written to standard output so far.
+    std::string Output() const;
     CommandResult Finish(absl::Duration timeout);
 
    private:

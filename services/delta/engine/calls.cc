@@ -1,6 +1,9 @@
 #include "services/delta/engine/calls.h"
 
 #include <string>
+#include <string_view>
+
+#include "core/telemetry/logging.h"
 
 namespace dray::delta {
 namespace {
@@ -18,6 +21,28 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
     message += "...";
   }
   return grpc::Status(static_cast<grpc::StatusCode>(status.code()), message);
+}
+
+CallTimer::CallTimer(const grpc::CallbackServerContext& context, DeltaMetrics& metrics,
+                     Method method)
+    : metrics_(metrics), method_(method) {
+  const auto& metadata = context.client_metadata();
+  const auto found = metadata.find("dray-connection");
+  if (found == metadata.end()) return;
+  const std::string_view id(found->second.data(), found->second.size());
+  if (IsConnectionId(id)) connection_id_ = std::string(id);
+}
+
+// What is not the caller's fault is worth a warning.
+void CallTimer::End(const absl::Status& status) {
+  const absl::Duration duration = absl::Now() - start_;
+  metrics_.RequestEnded(method_, duration, status.code());
+  const bool ours = status.code() == absl::StatusCode::kInternal ||
+                    status.code() == absl::StatusCode::kUnknown ||
+                    status.code() == absl::StatusCode::kDataLoss ||
+                    status.code() == absl::StatusCode::kResourceExhausted;
+  LogFor(connection_id_, ours ? spdlog::level::warn : spdlog::level::debug, "{} took {:.1f} ms: {}",
+         MethodName(method_), absl::ToDoubleMilliseconds(duration), status.ToString());
 }
 
 }  // namespace dray::delta

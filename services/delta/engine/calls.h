@@ -1,10 +1,12 @@
 #ifndef DRAY_SERVICES_DELTA_ENGINE_CALLS_H_
 #define DRAY_SERVICES_DELTA_ENGINE_CALLS_H_
 
+#include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
 #include <grpcpp/support/status.h>
 
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -20,24 +22,24 @@ namespace dray::delta {
 // The message is cut to what fits into HTTP/2 headers.
 grpc::Status ToGrpcStatus(const absl::Status& status);
 
-// Counts a call when it ends.
+// Counts a call when it ends, and logs it under the id of the client's connection that it is made
+// for, which transfer sends along (kConnectionKey).
 class CallTimer {
  public:
-  CallTimer(DeltaMetrics& metrics, Method method) : metrics_(metrics), method_(method) {}
-  void End(const absl::Status& status) {
-    metrics_.RequestEnded(method_, absl::Now() - start_, status.code());
-  }
+  CallTimer(const grpc::CallbackServerContext& context, DeltaMetrics& metrics, Method method);
+  void End(const absl::Status& status);
 
  private:
   DeltaMetrics& metrics_;
-  const Method method_;
-  const absl::Time start_ = absl::Now();
+  Method method_;
+  std::string connection_id_;
+  absl::Time start_ = absl::Now();
 };
 
 // A call with one answer: whoever has it calls Reply() once.
 class UnaryCall final : public grpc::ServerUnaryReactor {
  public:
-  UnaryCall(DeltaMetrics& metrics, Method method) : timer_(metrics, method) {}
+  explicit UnaryCall(CallTimer timer) : timer_(std::move(timer)) {}
 
   void Reply(const absl::Status& status) {
     timer_.End(status);
@@ -54,9 +56,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
 template <typename Response>
 class SourceStream final : public grpc::ServerWriteReactor<Response> {
  public:
-  SourceStream(DeltaMetrics& metrics, Method method, Catalog& catalog,
-               std::unique_ptr<ResponseSource<Response>> source)
-      : timer_(metrics, method), catalog_(catalog), source_(std::move(source)) {
+  SourceStream(CallTimer timer, Catalog& catalog, std::unique_ptr<ResponseSource<Response>> source)
+      : timer_(std::move(timer)), catalog_(catalog), source_(std::move(source)) {
     MakeNext();
   }
 

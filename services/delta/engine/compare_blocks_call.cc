@@ -1,11 +1,13 @@
 #include "services/delta/engine/compare_blocks_call.h"
 
+#include <utility>
+
 #include "services/delta/engine/convert.h"
 
 namespace dray::delta {
 
-CompareBlocksCall::CompareBlocksCall(DeltaMetrics& metrics, Catalog& catalog)
-    : timer_(metrics, Method::kCompareBlocks), catalog_(catalog) {
+CompareBlocksCall::CompareBlocksCall(CallTimer timer, Catalog& catalog)
+    : timer_(std::move(timer)), catalog_(catalog) {
   StartRead(&request_);
 }
 

@@ -13,8 +13,8 @@ namespace dray::delta {
 class CompareBlocksCall final
     : public grpc::ServerBidiReactor<v1::CompareBlocksRequest, v1::CompareBlocksResponse> {
  public:
-  // Both outlive the call.
-  CompareBlocksCall(DeltaMetrics& metrics, Catalog& catalog);
+  // The catalog outlives the call.
+  CompareBlocksCall(CallTimer timer, Catalog& catalog);
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;

@@ -11,8 +11,9 @@ constexpr size_t kReadyNodesToFlush = 64;
 
 }  // namespace
 
-CompareCall::CompareCall(DeltaMetrics& metrics, Catalog& catalog, SessionTable& sessions)
-    : timer_(metrics, Method::kCompare), metrics_(metrics), catalog_(catalog), sessions_(sessions) {
+CompareCall::CompareCall(CallTimer timer, DeltaMetrics& metrics, Catalog& catalog,
+                         SessionTable& sessions)
+    : timer_(std::move(timer)), metrics_(metrics), catalog_(catalog), sessions_(sessions) {
   std::tie(id_, session_) = sessions_.Open();
   metrics_.SessionOpened();
   response_.mutable_opened()->set_session(id_);

@@ -18,7 +18,7 @@ namespace dray::delta {
 class CompareCall final : public grpc::ServerBidiReactor<v1::CompareRequest, v1::CompareResponse> {
  public:
   // All outlive the call.
-  CompareCall(DeltaMetrics& metrics, Catalog& catalog, SessionTable& sessions);
+  CompareCall(CallTimer timer, DeltaMetrics& metrics, Catalog& catalog, SessionTable& sessions);
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;

@@ -20,6 +20,8 @@ prometheus::Histogram::BucketBoundaries GroupBuckets() {
 
 }  // namespace
 
+const char* MethodName(Method method) { return kMethodNames[static_cast<size_t>(method)]; }
+
 DeltaMetrics::DeltaMetrics(prometheus::Registry& registry)
     : errors_(metrics::DeltaErrors(registry)),
       commits_(metrics::CatalogCommits(registry).Add({})),

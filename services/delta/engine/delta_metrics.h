@@ -32,6 +32,7 @@ enum class Method {
   kSetMd5s,
 };
 inline constexpr size_t kMethods = 14;
+const char* MethodName(Method method);
 
 // What the service counts. Thread-safe. The registry outlives it.
 class DeltaMetrics {

@@ -60,14 +60,14 @@ DeltaService::DeltaService(Catalog* catalog, DeltaMetrics* metrics, NowFunction 
     : catalog_(*catalog), metrics_(*metrics), now_(std::move(now)) {}
 
 grpc::ServerBidiReactor<v1::CompareRequest, v1::CompareResponse>* DeltaService::Compare(
-    grpc::CallbackServerContext*) {
-  return new CompareCall(metrics_, catalog_, sessions_);
+    grpc::CallbackServerContext* context) {
+  return new CompareCall({*context, metrics_, Method::kCompare}, metrics_, catalog_, sessions_);
 }
 
-grpc::ServerUnaryReactor* DeltaService::AddChunks(grpc::CallbackServerContext*,
+grpc::ServerUnaryReactor* DeltaService::AddChunks(grpc::CallbackServerContext* context,
                                                   const v1::AddChunksRequest* request,
                                                   v1::AddChunksResponse*) {
-  auto* call = new UnaryCall(metrics_, Method::kAddChunks);
+  auto* call = new UnaryCall({*context, metrics_, Method::kAddChunks});
   auto checked = ChunksFromProto(*request);
   if (!checked.ok()) {
     call->Reply(checked.status());
@@ -90,10 +90,10 @@ grpc::ServerUnaryReactor* DeltaService::AddChunks(grpc::CallbackServerContext*,
   return call;
 }
 
-grpc::ServerUnaryReactor* DeltaService::Commit(grpc::CallbackServerContext*,
+grpc::ServerUnaryReactor* DeltaService::Commit(grpc::CallbackServerContext* context,
                                                const v1::CommitRequest* request,
                                                v1::CommitResponse* response) {
-  auto* call = new UnaryCall(metrics_, Method::kCommit);
+  auto* call = new UnaryCall({*context, metrics_, Method::kCommit});
   auto commit = std::make_shared<CheckedCommit>();
   if (absl::Status status = CheckCommit(*request, commit.get()); !status.ok()) {
     call->Reply(status);
@@ -126,10 +126,10 @@ grpc::ServerUnaryReactor* DeltaService::Commit(grpc::CallbackServerContext*,
   return call;
 }
 
-grpc::ServerUnaryReactor* DeltaService::CommitBatch(grpc::CallbackServerContext*,
+grpc::ServerUnaryReactor* DeltaService::CommitBatch(grpc::CallbackServerContext* context,
                                                     const v1::CommitBatchRequest* request,
                                                     v1::CommitBatchResponse* response) {
-  auto* call = new UnaryCall(metrics_, Method::kCommitBatch);
+  auto* call = new UnaryCall({*context, metrics_, Method::kCommitBatch});
   auto batch = std::make_shared<Batch>(request, response);
   catalog_.Read([this, call, batch](CatalogView& view) {
     const absl::Status checked = batch->Check(view);
@@ -149,28 +149,29 @@ grpc::ServerUnaryReactor* DeltaService::CommitBatch(grpc::CallbackServerContext*
 }
 
 grpc::ServerWriteReactor<v1::ResolveResponse>* DeltaService::Resolve(
-    grpc::CallbackServerContext*, const v1::ResolveRequest* request) {
-  return new SourceStream<v1::ResolveResponse>(metrics_, Method::kResolve, catalog_,
-                                               std::make_unique<ResolveSource>(request));
+    grpc::CallbackServerContext* context, const v1::ResolveRequest* request) {
+  return new SourceStream<v1::ResolveResponse>(CallTimer(*context, metrics_, Method::kResolve),
+                                               catalog_, std::make_unique<ResolveSource>(request));
 }
 
-grpc::ServerWriteReactor<v1::VersionsResponse>* DeltaService::List(grpc::CallbackServerContext*,
-                                                                   const v1::ListRequest* request) {
+grpc::ServerWriteReactor<v1::VersionsResponse>* DeltaService::List(
+    grpc::CallbackServerContext* context, const v1::ListRequest* request) {
   return new SourceStream<v1::VersionsResponse>(
-      metrics_, Method::kList, catalog_,
+      CallTimer(*context, metrics_, Method::kList), catalog_,
       std::make_unique<ListSource>(request->path(), request->recursive()));
 }
 
 grpc::ServerWriteReactor<v1::VersionsResponse>* DeltaService::History(
-    grpc::CallbackServerContext*, const v1::HistoryRequest* request) {
-  return new SourceStream<v1::VersionsResponse>(metrics_, Method::kHistory, catalog_,
+    grpc::CallbackServerContext* context, const v1::HistoryRequest* request) {
+  return new SourceStream<v1::VersionsResponse>(CallTimer(*context, metrics_, Method::kHistory),
+                                                catalog_,
                                                 std::make_unique<HistorySource>(request->path()));
 }
 
-grpc::ServerUnaryReactor* DeltaService::Stat(grpc::CallbackServerContext*,
+grpc::ServerUnaryReactor* DeltaService::Stat(grpc::CallbackServerContext* context,
                                              const v1::StatRequest* request,
                                              v1::ChangedResponse* response) {
-  auto* call = new UnaryCall(metrics_, Method::kStat);
+  auto* call = new UnaryCall({*context, metrics_, Method::kStat});
   catalog_.Read([call, request, response](CatalogView& view) {
     const auto version = FindNumberedVersion(view, request->path(), request->number());
     if (version.ok()) {
@@ -182,10 +183,10 @@ grpc::ServerUnaryReactor* DeltaService::Stat(grpc::CallbackServerContext*,
   return call;
 }
 
-UnaryCall* DeltaService::RunChange(Method method, const std::string& operation_id,
-                                   const std::string& author, v1::ChangedResponse* response,
-                                   Change change) {
-  auto* call = new UnaryCall(metrics_, method);
+UnaryCall* DeltaService::RunChange(const grpc::CallbackServerContext* context, Method method,
+                                   const std::string& operation_id, const std::string& author,
+                                   v1::ChangedResponse* response, Change change) {
+  auto* call = new UnaryCall({*context, metrics_, method});
   absl::Status checked = CheckAuthor(author);
   if (checked.ok()) checked = CheckOperationId(operation_id);
   if (!checked.ok()) {
@@ -219,30 +220,30 @@ UnaryCall* DeltaService::RunChange(Method method, const std::string& operation_i
   return call;
 }
 
-grpc::ServerUnaryReactor* DeltaService::Move(grpc::CallbackServerContext*,
+grpc::ServerUnaryReactor* DeltaService::Move(grpc::CallbackServerContext* context,
                                              const v1::MoveRequest* request,
                                              v1::ChangedResponse* response) {
-  return RunChange(Method::kMove, request->operation_id(), request->author(), response,
+  return RunChange(context, Method::kMove, request->operation_id(), request->author(), response,
                    [request](NameWriter& writer) {
                      return MovePath(writer, request->from(), request->to(),
                                      request->operation_id(), NewChangeId());
                    });
 }
 
-grpc::ServerUnaryReactor* DeltaService::Delete(grpc::CallbackServerContext*,
+grpc::ServerUnaryReactor* DeltaService::Delete(grpc::CallbackServerContext* context,
                                                const v1::DeleteRequest* request,
                                                v1::ChangedResponse* response) {
-  return RunChange(Method::kDelete, request->operation_id(), request->author(), response,
+  return RunChange(context, Method::kDelete, request->operation_id(), request->author(), response,
                    [request](NameWriter& writer) {
                      return DeletePath(writer, request->path(), request->recursive(),
                                        request->operation_id(), NewChangeId());
                    });
 }
 
-grpc::ServerUnaryReactor* DeltaService::Restore(grpc::CallbackServerContext*,
+grpc::ServerUnaryReactor* DeltaService::Restore(grpc::CallbackServerContext* context,
                                                 const v1::RestoreRequest* request,
                                                 v1::ChangedResponse* response) {
-  return RunChange(Method::kRestore, request->operation_id(), request->author(), response,
+  return RunChange(context, Method::kRestore, request->operation_id(), request->author(), response,
                    [request](NameWriter& writer) {
                      return RestorePath(writer, request->path(), request->number(),
                                         request->operation_id());
@@ -250,24 +251,24 @@ grpc::ServerUnaryReactor* DeltaService::Restore(grpc::CallbackServerContext*,
 }
 
 grpc::ServerBidiReactor<v1::CompareBlocksRequest, v1::CompareBlocksResponse>*
-DeltaService::CompareBlocks(grpc::CallbackServerContext*) {
-  return new CompareBlocksCall(metrics_, catalog_);
+DeltaService::CompareBlocks(grpc::CallbackServerContext* context) {
+  return new CompareBlocksCall({*context, metrics_, Method::kCompareBlocks}, catalog_);
 }
 
-grpc::ServerUnaryReactor* DeltaService::FilesWithoutMd5(grpc::CallbackServerContext*,
+grpc::ServerUnaryReactor* DeltaService::FilesWithoutMd5(grpc::CallbackServerContext* context,
                                                         const v1::FilesWithoutMd5Request* request,
                                                         v1::VersionsResponse* response) {
-  auto* call = new UnaryCall(metrics_, Method::kFilesWithoutMd5);
+  auto* call = new UnaryCall({*context, metrics_, Method::kFilesWithoutMd5});
   catalog_.Read([call, request, response](CatalogView& view) {
     call->Reply(ListWithoutMd5(view, *request, response));
   });
   return call;
 }
 
-grpc::ServerUnaryReactor* DeltaService::SetMd5s(grpc::CallbackServerContext*,
+grpc::ServerUnaryReactor* DeltaService::SetMd5s(grpc::CallbackServerContext* context,
                                                 const v1::SetMd5sRequest* request,
                                                 v1::SetMd5sResponse*) {
-  auto* call = new UnaryCall(metrics_, Method::kSetMd5s);
+  auto* call = new UnaryCall({*context, metrics_, Method::kSetMd5s});
   catalog_.Write(
       [request](CatalogTransaction& transaction) { return KeepMd5s(transaction, *request); },
       [call](const absl::Status& status) { call->Reply(status); });

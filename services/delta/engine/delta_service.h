@@ -61,7 +61,8 @@ class DeltaService final : public v1::Delta::CallbackService {
   using Change = std::function<absl::StatusOr<ChangeResult>(NameWriter& writer)>;
 
   // Runs one change in a transaction and answers with it.
-  UnaryCall* RunChange(Method method, const std::string& operation_id, const std::string& author,
+  UnaryCall* RunChange(const grpc::CallbackServerContext* context, Method method,
+                       const std::string& operation_id, const std::string& author,
                        v1::ChangedResponse* response, Change change);
   // Now and then, forgets old operations.
   absl::Status ForgetOldOperations(CatalogTransaction& transaction, int64_t now_ns);

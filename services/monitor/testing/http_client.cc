@@ -41,6 +41,17 @@ std::string TestConnection::ReadUntil(std::string_view end) {
   return all;
 }
 
+std::string TestConnection::ReadPast(std::string_view what) {
+  std::string all;
+  char buffer[4096];
+  while (all.find(what) == std::string::npos) {
+    const ssize_t got = ::recv(fd_.get(), buffer, sizeof(buffer), 0);
+    if (got <= 0) break;
+    all.append(buffer, static_cast<size_t>(got));
+  }
+  return all;
+}
+
 std::string Exchange(const std::string& address, std::string_view request) {
   TestConnection connection(address);
   connection.Send(request);

@@ -19,6 +19,8 @@ class TestConnection {
   std::string ReadAll();
   // What comes until it ends with `end`, or the peer closes.
   std::string ReadUntil(std::string_view end);
+  // What comes until `what` is in it, and perhaps more, or the peer closes.
+  std::string ReadPast(std::string_view what);
 
  private:
   UniqueFd fd_;

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/base/path.h"
+#include "core/base/random.h"
 #include "core/telemetry/logging.h"
 #include "services/transfer/engine/dialect_metrics.h"
 
@@ -16,10 +18,26 @@ const char* Name(Direction direction) {
   return direction == Direction::kUpload ? "upload" : "download";
 }
 
+// The rate is measured over at least this long, and the last two or three of these count most.
+constexpr absl::Duration kRatePeriod = absl::Milliseconds(900);
+constexpr double kNewRateWeight = 0.4;
+// Of transfers that went well, those are events that were large or took long.
+constexpr uint64_t kEventBytes = 64u << 20;
+constexpr double kEventSeconds = 10;
+
 }  // namespace
 
+Activity::Activity() : run_(absl::BytesToHexString(RandomBytes(3))) {}
+
 std::string Activity::NewConnectionId() {
-  return absl::StrCat("c", absl::Hex(next_connection_.fetch_add(1, std::memory_order_relaxed)));
+  return absl::StrCat("c", run_, "-",
+                      absl::Hex(next_connection_.fetch_add(1, std::memory_order_relaxed)));
+}
+
+void Activity::Report(const std::string& level, const std::string& text,
+                      const std::string& connection_id) {
+  LogFor(connection_id, level == "info" ? spdlog::level::info : spdlog::level::warn, "{}", text);
+  if (sink_) sink_(level, text, connection_id);
 }
 
 std::vector<Activity::ConnectionInfo> Activity::Connections(size_t limit) const {
@@ -34,13 +52,15 @@ std::vector<Activity::ConnectionInfo> Activity::Connections(size_t limit) const 
 }
 
 std::vector<Activity::TransferInfo> Activity::Transfers(size_t limit) const {
+  const absl::Time now = absl::Now();
   std::vector<TransferInfo> result;
   absl::MutexLock lock(&mu_);
-  result.reserve(std::min(limit, transfers_.size()));
-  for (const Transfer* transfer : transfers_) {
-    if (result.size() == limit) break;
-    result.push_back(transfer->Info());
-  }
+  std::vector<const Transfer*> oldest(transfers_.begin(), transfers_.end());
+  const size_t count = std::min(limit, oldest.size());
+  std::partial_sort(oldest.begin(), oldest.begin() + static_cast<ptrdiff_t>(count), oldest.end(),
+                    [](const Transfer* a, const Transfer* b) { return a->since() < b->since(); });
+  result.reserve(count);
+  for (size_t i = 0; i < count; ++i) result.push_back(oldest[i]->Info(now));
   return result;
 }
 
@@ -58,20 +78,24 @@ Activity::Connection::Connection(Activity* activity, DialectMetrics* metrics, Co
     : activity_(activity), metrics_(metrics), info_(std::move(info)) {
   metrics_->connections.Increment();
   metrics_->connections_active.Increment();
-  spdlog::debug("{} opened: {} from {}", info_.id, info_.dialect, info_.peer);
+  LogFor(info_.id, spdlog::level::debug, "opened: {} from {}", info_.dialect, info_.peer);
   absl::MutexLock lock(&activity_->mu_);
   activity_->connections_.insert(this);
 }
 
 Activity::Connection::~Connection() {
   metrics_->connections_active.Decrement();
-  spdlog::debug("{} closed", info_.id);
+  LogFor(info_.id, spdlog::level::debug, "closed");
   absl::MutexLock lock(&activity_->mu_);
   activity_->connections_.erase(this);
 }
 
 Activity::Transfer::Transfer(const Connection* connection, Direction direction, std::string path)
-    : connection_(connection), direction_(direction), path_(std::move(path)), since_(absl::Now()) {
+    : connection_(connection),
+      direction_(direction),
+      path_(std::move(path)),
+      since_(absl::Now()),
+      rate_time_(since_) {
   connection_->metrics().of(direction_).in_progress.Increment();
   Activity* const activity = connection_->activity();
   absl::MutexLock lock(&activity->mu_);
@@ -94,25 +118,49 @@ void Activity::Transfer::Finish(uint64_t files, uint64_t bytes, uint64_t saved) 
   metrics.size.Observe(static_cast<double>(bytes));
   metrics.files.Increment(static_cast<double>(files));
   metrics.saved.Increment(static_cast<double>(saved));
-  spdlog::info("{} {} of {}: {} files, {} bytes, {} moved, {} saved, {:.3f} s, {:.1f} MB/s",
-               connection_->info().id, Name(direction_), EscapeName(path_), files, bytes, moved(),
-               saved, seconds, static_cast<double>(bytes) / std::max(seconds, 1e-6) / 1e6);
+  const std::string text =
+      fmt::format("{} of {}: {} files, {} bytes, {} moved, {} saved, {:.3f} s, {:.1f} MB/s",
+                  Name(direction_), EscapeName(path_), files, bytes, moved(), saved, seconds,
+                  static_cast<double>(bytes) / std::max(seconds, 1e-6) / 1e6);
+  if (bytes >= kEventBytes || seconds >= kEventSeconds) {
+    connection_->activity()->Report("info", text, connection_->info().id);
+  } else {
+    LogFor(connection_->info().id, spdlog::level::info, "{}", text);
+  }
 }
 
 void Activity::Transfer::Fail(const absl::Status& status) {
   if (std::exchange(ended_, true)) return;
-  spdlog::warn("{} {} of {} failed after {} bytes: {}", connection_->info().id, Name(direction_),
-               EscapeName(path_), moved(), status.ToString());
+  connection_->activity()->Report(
+      "warning",
+      fmt::format("{} of {} failed after {} bytes: {}", Name(direction_), EscapeName(path_),
+                  moved(), status.ToString()),
+      connection_->info().id);
 }
 
-Activity::TransferInfo Activity::Transfer::Info() const {
+Activity::TransferInfo Activity::Transfer::Info(absl::Time now) const {
   TransferInfo info;
   info.connection_id = connection_->info().id;
+  info.peer = connection_->info().peer;
+  info.dialect = connection_->info().dialect;
   info.path = path_;
   info.direction = direction_;
   info.since = since_;
   info.bytes_done = moved();
   info.bytes_total = bytes_total_.load(std::memory_order_relaxed);
+  info.bytes_saved = bytes_saved_.load(std::memory_order_relaxed);
+  if (info.bytes_total > 0) info.bytes_saved = std::min(info.bytes_saved, info.bytes_total);
+  const uint64_t there = info.bytes_done + info.bytes_saved;
+  const absl::Duration period = now - rate_time_;
+  if (period >= kRatePeriod) {
+    const double grown = there > rate_bytes_ ? static_cast<double>(there - rate_bytes_) : 0;
+    const double rate = grown / absl::ToDoubleSeconds(period);
+    const bool first = rate_time_ == since_;
+    rate_ = first ? rate : rate_ + kNewRateWeight * (rate - rate_);
+    rate_time_ = now;
+    rate_bytes_ = there;
+  }
+  info.bytes_per_second = rate_;
   return info;
 }
 

@@ -3,8 +3,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -26,32 +28,47 @@ enum class Direction { kUpload, kDownload };
 class Activity {
  public:
   struct ConnectionInfo {
-    std::string id;  // "c" and hex digits
+    std::string id;  // "c1f3a9c-2a"
     std::string peer;
     std::string dialect;
     absl::Time since;
   };
   struct TransferInfo {
     std::string connection_id;
+    std::string peer;
+    std::string dialect;
     std::string path;
     Direction direction{};
     absl::Time since;
     uint64_t bytes_done = 0;
     uint64_t bytes_total = 0;
+    uint64_t bytes_saved = 0;
+    double bytes_per_second = 0;
   };
+  // Takes what is worth an event: level ("info", "warning"), text, connection. Never blocks.
+  using EventSink = std::function<void(const std::string&, const std::string&, const std::string&)>;
   class Connection;
   class Transfer;
 
-  // A new id for a connection, unique to this run.
+  Activity();
+
+  // To be set before anything connects, and to outlive all connections.
+  void SetEventSink(EventSink sink) { sink_ = std::move(sink); }
+  // Logs it, under the connection's id, and passes it on as an event.
+  void Report(const std::string& level, const std::string& text, const std::string& connection_id);
+
+  // A new id for a connection. It is not used again, by other runs and other servers neither.
   std::string NewConnectionId();
 
-  // At most `limit` of them.
+  // At most `limit` of them; of transfers those that have gone on for longest.
   std::vector<ConnectionInfo> Connections(size_t limit) const;
   std::vector<TransferInfo> Transfers(size_t limit) const;
   size_t connection_count() const;
   size_t transfer_count() const;
 
  private:
+  const std::string run_;  // hex digits
+  EventSink sink_;
   std::atomic<uint64_t> next_connection_{1};
   mutable absl::Mutex mu_;
   absl::flat_hash_set<const Connection*> connections_ ABSL_GUARDED_BY(mu_);
@@ -92,6 +109,8 @@ class Activity::Transfer {
 
   // How long the files are, once that is known.
   void SetTotal(uint64_t bytes) { bytes_total_.store(bytes, std::memory_order_relaxed); }
+  // How much of them is known so far to be there already.
+  void SetSaved(uint64_t bytes) { bytes_saved_.store(bytes, std::memory_order_relaxed); }
   DialectMetrics& metrics() const { return connection_->metrics(); }
   // More of the files' own bytes moved.
   void Moved(uint64_t bytes) { bytes_moved_.fetch_add(bytes, std::memory_order_relaxed); }
@@ -103,7 +122,9 @@ class Activity::Transfer {
   // Nothing came of it, which is not worth a word.
   void Forget() { ended_ = true; }
 
-  TransferInfo Info() const;
+  absl::Time since() const { return since_; }
+  // For the activity alone, with its mutex held: measures the rate since it was asked before.
+  TransferInfo Info(absl::Time now) const;
 
  private:
   const Connection* const connection_;
@@ -112,6 +133,11 @@ class Activity::Transfer {
   const absl::Time since_;
   std::atomic<uint64_t> bytes_moved_{0};
   std::atomic<uint64_t> bytes_total_{0};
+  std::atomic<uint64_t> bytes_saved_{0};
+  // Of Info().
+  mutable absl::Time rate_time_;
+  mutable uint64_t rate_bytes_ = 0;
+  mutable double rate_ = 0;
   bool ended_ = false;
 };
 

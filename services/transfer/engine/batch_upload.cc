@@ -196,7 +196,8 @@ awaitable<absl::StatusOr<std::vector<BatchAnswer>>> UploadBatch(
   transfer.metrics().chunks_received.Increment(static_cast<double>(work.chunks_received()));
   transfer.Moved(work.raw_bytes());
   if (status.ok() && work.request().items_size() > 0) {
-    const auto response = co_await engine->delta->CommitBatch(work.request());
+    const auto response =
+        co_await engine->delta->CommitBatch(work.request(), connection->info().id);
     status = response.ok() ? work.TakeResponse(*response) : response.status();
   }
   if (!status.ok()) {

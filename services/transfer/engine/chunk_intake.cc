@@ -35,10 +35,11 @@ struct ChunkIntake::Stored {
 };
 
 ChunkIntake::ChunkIntake(const Engine* engine, boost::asio::any_io_executor executor,
-                         uint64_t session, Events events)
+                         uint64_t session, std::string connection_id, Events events)
     : engine_(engine),
       executor_(std::move(executor)),
       session_(session),
+      connection_id_(std::move(connection_id)),
       events_(std::move(events)),
       sync_timer_(executor_) {}
 
@@ -178,7 +179,8 @@ awaitable<void> ChunkIntake::TellDelta(std::shared_ptr<ChunkIntake> /*self*/) {
     request.set_session(session_);
     for (size_t i = 0; i < count; ++i) *request.add_chunks() = std::move(untold_[i]);
     untold_.erase(untold_.begin(), untold_.begin() + static_cast<ptrdiff_t>(count));
-    const absl::Status status = co_await engine_->delta->AddChunks(std::move(request));
+    const absl::Status status =
+        co_await engine_->delta->AddChunks(std::move(request), connection_id_);
     if (!status.ok()) Fail(status);
     changed_.NotifyAll();
   }

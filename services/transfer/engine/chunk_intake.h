@@ -36,7 +36,7 @@ class ChunkIntake : public std::enable_shared_from_this<ChunkIntake> {
   };
 
   ChunkIntake(const Engine* engine, boost::asio::any_io_executor executor, uint64_t session,
-              Events events);
+              std::string connection_id, Events events);
   // The segment goes back to the store.
   ~ChunkIntake();
 
@@ -68,6 +68,7 @@ class ChunkIntake : public std::enable_shared_from_this<ChunkIntake> {
   const Engine* const engine_;
   const boost::asio::any_io_executor executor_;
   const uint64_t session_;
+  const std::string connection_id_;
   Events events_;
 
   std::unique_ptr<SegmentWriter> writer_;  // used by one disk job at a time, while busy_

@@ -32,6 +32,10 @@ absl::Status FromGrpc(const grpc::Status& status, const std::string& address) {
   return absl::Status(code, status.error_message());
 }
 
+void AddConnection(grpc::ClientContext* context, std::string_view connection_id) {
+  if (!connection_id.empty()) context->AddMetadata("dray-connection", std::string(connection_id));
+}
+
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
   grpc::ChannelArguments arguments;
   // A delta that was started again is to be found soon.
@@ -127,8 +131,9 @@ class DeltaClient::Impl {
 
   template <typename Request, typename Response>
   awaitable<absl::Status> Call(Method<Request, Response> method, const Request& request,
-                               Response* response) {
+                               Response* response, std::string_view connection_id) {
     grpc::ClientContext context;
+    AddConnection(&context, connection_id);
     context.set_deadline(absl::ToChronoTime(absl::Now() + options_.deadline));
     grpc::Status status;
     auto start = [&](Resume resume) {
@@ -150,14 +155,16 @@ class DeltaClient::Impl {
   std::unique_ptr<MessageStream<Message>> Stream(
       void (Delta::StubInterface::async_interface::*method)(grpc::ClientContext*, const Request*,
                                                             grpc::ClientReadReactor<Message>*),
-      const Request& request) {
+      const Request& request, std::string_view connection_id) {
     auto call = std::make_shared<internal::ReadCall<Message>>(open_calls_);
+    AddConnection(call->context(), connection_id);
     (stub_->async()->*method)(call->context(), &request, call.get());
     return std::make_unique<ReadStream<Message>>(std::move(call), options_.address);
   }
 
-  std::unique_ptr<CompareStream> Compare() {
+  std::unique_ptr<CompareStream> Compare(std::string_view connection_id) {
     auto call = std::make_shared<GrpcCompareStream::Call>(open_calls_);
+    AddConnection(call->context(), connection_id);
     stub_->async()->Compare(call->context(), call.get());
     return std::make_unique<GrpcCompareStream>(std::move(call), options_.address);
   }
@@ -183,37 +190,41 @@ using AsyncDelta = Delta::StubInterface::async_interface;
 DeltaClient::DeltaClient(Options options) : impl_(std::make_unique<Impl>(std::move(options))) {}
 DeltaClient::~DeltaClient() { Shutdown(); }
 
-std::unique_ptr<CompareStream> DeltaClient::Compare() { return impl_->Compare(); }
+std::unique_ptr<CompareStream> DeltaClient::Compare(std::string_view connection_id) {
+  return impl_->Compare(connection_id);
+}
 
 std::unique_ptr<MessageStream<delta::v1::ResolveResponse>> DeltaClient::Resolve(
-    const delta::v1::ResolveRequest& request) {
-  return impl_->Stream<delta::v1::ResolveResponse>(&AsyncDelta::Resolve, request);
+    const delta::v1::ResolveRequest& request, std::string_view connection_id) {
+  return impl_->Stream<delta::v1::ResolveResponse>(&AsyncDelta::Resolve, request, connection_id);
 }
 
 std::unique_ptr<MessageStream<delta::v1::VersionsResponse>> DeltaClient::List(
-    const delta::v1::ListRequest& request) {
-  return impl_->Stream<delta::v1::VersionsResponse>(&AsyncDelta::List, request);
+    const delta::v1::ListRequest& request, std::string_view connection_id) {
+  return impl_->Stream<delta::v1::VersionsResponse>(&AsyncDelta::List, request, connection_id);
 }
 
 std::unique_ptr<MessageStream<delta::v1::VersionsResponse>> DeltaClient::History(
-    const delta::v1::HistoryRequest& request) {
-  return impl_->Stream<delta::v1::VersionsResponse>(&AsyncDelta::History, request);
+    const delta::v1::HistoryRequest& request, std::string_view connection_id) {
+  return impl_->Stream<delta::v1::VersionsResponse>(&AsyncDelta::History, request, connection_id);
 }
 
-awaitable<absl::Status> DeltaClient::AddChunks(delta::v1::AddChunksRequest request) {
+awaitable<absl::Status> DeltaClient::AddChunks(delta::v1::AddChunksRequest request,
+                                               std::string_view connection_id) {
   delta::v1::AddChunksResponse response;
   co_return co_await impl_->Call<delta::v1::AddChunksRequest, delta::v1::AddChunksResponse>(
-      &AsyncDelta::AddChunks, request, &response);
+      &AsyncDelta::AddChunks, request, &response, connection_id);
 }
 
 // Each call with one answer: the same but for its types.
-#define DRAY_DELTA_CALL(Name, Request, Response)                                                 \
-  awaitable<absl::StatusOr<delta::v1::Response>> DeltaClient::Name(delta::v1::Request request) { \
-    delta::v1::Response response;                                                                \
-    const absl::Status status = co_await impl_->Call<delta::v1::Request, delta::v1::Response>(   \
-        &AsyncDelta::Name, request, &response);                                                  \
-    if (!status.ok()) co_return status;                                                          \
-    co_return response;                                                                          \
+#define DRAY_DELTA_CALL(Name, Request, Response)                                               \
+  awaitable<absl::StatusOr<delta::v1::Response>> DeltaClient::Name(                            \
+      delta::v1::Request request, std::string_view connection_id) {                            \
+    delta::v1::Response response;                                                              \
+    const absl::Status status = co_await impl_->Call<delta::v1::Request, delta::v1::Response>( \
+        &AsyncDelta::Name, request, &response, connection_id);                                 \
+    if (!status.ok()) co_return status;                                                        \
+    co_return response;                                                                        \
   }
 
 DRAY_DELTA_CALL(Commit, CommitRequest, CommitResponse)

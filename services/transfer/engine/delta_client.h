@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "absl/time/time.h"
 #include "core/base/status.h"
@@ -36,6 +37,7 @@ class CompareStream : public MessageStream<delta::v1::CompareResponse> {
 
 // The delta service, for coroutines: they go on, on their own executor, when delta has answered.
 // Errors name delta's address; UNAVAILABLE when it cannot be reached, at once. Thread-safe.
+// `connection_id` is whose call it is, for delta's log; it lives until the call has begun.
 class DeltaClient {
  public:
   struct Options {
@@ -52,27 +54,28 @@ class DeltaClient {
   // Shuts down.
   ~DeltaClient();
 
-  std::unique_ptr<CompareStream> Compare();
+  std::unique_ptr<CompareStream> Compare(std::string_view connection_id = {});
   std::unique_ptr<MessageStream<delta::v1::ResolveResponse>> Resolve(
-      const delta::v1::ResolveRequest& request);
+      const delta::v1::ResolveRequest& request, std::string_view connection_id = {});
   std::unique_ptr<MessageStream<delta::v1::VersionsResponse>> List(
-      const delta::v1::ListRequest& request);
+      const delta::v1::ListRequest& request, std::string_view connection_id = {});
   std::unique_ptr<MessageStream<delta::v1::VersionsResponse>> History(
-      const delta::v1::HistoryRequest& request);
+      const delta::v1::HistoryRequest& request, std::string_view connection_id = {});
 
-  boost::asio::awaitable<absl::Status> AddChunks(delta::v1::AddChunksRequest request);
+  boost::asio::awaitable<absl::Status> AddChunks(delta::v1::AddChunksRequest request,
+                                                 std::string_view connection_id = {});
   boost::asio::awaitable<absl::StatusOr<delta::v1::CommitResponse>> Commit(
-      delta::v1::CommitRequest request);
+      delta::v1::CommitRequest request, std::string_view connection_id = {});
   boost::asio::awaitable<absl::StatusOr<delta::v1::CommitBatchResponse>> CommitBatch(
-      delta::v1::CommitBatchRequest request);
+      delta::v1::CommitBatchRequest request, std::string_view connection_id = {});
   boost::asio::awaitable<absl::StatusOr<delta::v1::ChangedResponse>> Stat(
-      delta::v1::StatRequest request);
+      delta::v1::StatRequest request, std::string_view connection_id = {});
   boost::asio::awaitable<absl::StatusOr<delta::v1::ChangedResponse>> Move(
-      delta::v1::MoveRequest request);
+      delta::v1::MoveRequest request, std::string_view connection_id = {});
   boost::asio::awaitable<absl::StatusOr<delta::v1::ChangedResponse>> Delete(
-      delta::v1::DeleteRequest request);
+      delta::v1::DeleteRequest request, std::string_view connection_id = {});
   boost::asio::awaitable<absl::StatusOr<delta::v1::ChangedResponse>> Restore(
-      delta::v1::RestoreRequest request);
+      delta::v1::RestoreRequest request, std::string_view connection_id = {});
 
   // Whether delta said that it serves when it was last asked.
   bool healthy() const;

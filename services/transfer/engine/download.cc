@@ -39,7 +39,7 @@ awaitable<absl::StatusOr<std::unique_ptr<Download>>> Download::Open(
     const Engine* engine, const Activity::Connection* connection,
     delta::v1::ResolveRequest request) {
   std::unique_ptr<Download> download(new Download(connection, request));
-  download->stream_ = engine->delta->Resolve(request);
+  download->stream_ = engine->delta->Resolve(request, connection->info().id);
   const absl::Status status =
       co_await download->ReadHeaders(static_cast<size_t>(request.items_size()));
   if (!status.ok()) {
@@ -72,8 +72,14 @@ awaitable<absl::Status> Download::ReadHeaders(size_t items) {
   }
   if (headers_.size() != items) co_return BrokenAnswer();
   uint64_t total = 0;
-  for (const Header& header : headers_) total += header.data_bytes;
+  uint64_t data = 0;
+  for (const Header& header : headers_) {
+    if (!header.error.ok()) continue;
+    total += header.version.metadata().size();
+    data += header.data_bytes;
+  }
   transfer_.SetTotal(total);
+  transfer_.SetSaved(total - std::min(total, data));
   co_return absl::OkStatus();
 }
 

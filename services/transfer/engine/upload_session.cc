@@ -36,7 +36,10 @@ UploadSession::UploadSession(const Engine* engine, boost::asio::any_io_executor 
     : engine_(engine),
       executor_(std::move(executor)),
       target_(std::move(target)),
-      transfer_(connection, Direction::kUpload, target_.path) {}
+      transfer_(connection, Direction::kUpload, target_.path),
+      connection_id_(connection->info().id) {
+  transfer_.SetTotal(target_.size);
+}
 
 UploadSession::~UploadSession() { Close(absl::CancelledError("broken off")); }
 
@@ -60,7 +63,7 @@ awaitable<absl::StatusOr<std::shared_ptr<UploadSession>>> UploadSession::Open(
 }
 
 awaitable<absl::Status> UploadSession::Begin() {
-  stream_ = engine_->delta->Compare();
+  stream_ = engine_->delta->Compare(connection_id_);
   delta::v1::CompareResponse response;
   const absl::StatusOr<bool> answered = co_await stream_->Read(&response);
   if (!answered.ok()) co_return answered.status();
@@ -76,7 +79,8 @@ awaitable<absl::Status> UploadSession::Begin() {
   events.on_failure = [this](const absl::Status& status) {
     if (events_.on_failure) events_.on_failure(status);
   };
-  intake_ = std::make_shared<ChunkIntake>(engine_, executor_, session_, std::move(events));
+  intake_ = std::make_shared<ChunkIntake>(engine_, executor_, session_, connection_id_,
+                                          std::move(events));
   co_return absl::OkStatus();
 }
 
@@ -179,7 +183,7 @@ awaitable<absl::StatusOr<delta::v1::CommitResponse>> UploadSession::Commit(
   request.set_operation_id(target_.operation_id);
   if (target_.replaces) *request.mutable_replaces() = *target_.replaces;
   request.set_author(target_.author);
-  auto response = co_await engine_->delta->Commit(std::move(request));
+  auto response = co_await engine_->delta->Commit(std::move(request), connection_id_);
   if (!response.ok()) co_return response.status();
   const uint64_t moved = transfer_.moved();
   transfer_.Finish(1, size, size > moved ? size - moved : 0);

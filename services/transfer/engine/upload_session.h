@@ -38,6 +38,7 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
     std::string operation_id;
     std::optional<wire::v1::Precondition> replaces;
     std::string author;
+    uint64_t size = 0;  // to be shown; 0: not known
   };
   struct Known {
     uint64_t answered = 0;
@@ -68,6 +69,8 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   boost::asio::awaitable<absl::Status> Offer(std::string node_ids);
   // The entries of a node that delta did not know.
   boost::asio::awaitable<absl::Status> AddNode(uint64_t ordinal, std::string encoding);
+  // What the client counts as saved so far; to be shown.
+  void ShowSaved(uint64_t bytes) { transfer_.SetSaved(bytes); }
   // Delta's next answer. For one coroutine at a time. CANCELLED after Close().
   boost::asio::awaitable<absl::StatusOr<Answer>> NextAnswer();
 
@@ -104,6 +107,7 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   const boost::asio::any_io_executor executor_;
   const Target target_;
   Activity::Transfer transfer_;
+  const std::string connection_id_;
   Events events_;
 
   std::unique_ptr<CompareStream> stream_;

@@ -74,10 +74,12 @@ void Connection::EndWithError(const absl::Status& why) {
   StartClosing();
   CloseRequests();
   if (lost_) {
-    spdlog::debug("{} ends: {}", activity_.info().id, why.ToString());
+    LogFor(activity_.info().id, spdlog::level::debug, "ends: {}", why.ToString());
     return;
   }
-  spdlog::warn("{} from {}: {}", activity_.info().id, activity_.info().peer, why.ToString());
+  engine_->activity->Report(
+      "warning", absl::StrCat("connection from ", activity_.info().peer, ": ", why.ToString()),
+      activity_.info().id);
   activity_.metrics().CountError(why.code());
   std::string frame;
   AppendControlFrame(FrameType::kError, 0, MakeError(why), &frame);
@@ -253,7 +255,8 @@ absl::Status Connection::Greet(const ReceivedFrame& frame) {
                                                    max_payload_bytes_));
   }
   greeted_ = true;
-  spdlog::debug("{} is {}", activity_.info().id, EscapeName(hello.software().substr(0, 100)));
+  LogFor(activity_.info().id, spdlog::level::debug, "is {}",
+         EscapeName(hello.software().substr(0, 100)));
   wire::v1::Welcome welcome;
   welcome.set_software(absl::StrCat("dray-transfer ", kVersion));
   welcome.set_connection_id(activity_.info().id);
@@ -307,7 +310,8 @@ void Connection::Finish(uint16_t request, FrameType type,
 
 void Connection::FinishWithError(uint16_t request, const absl::Status& status) {
   activity_.metrics().CountError(status.code());
-  spdlog::debug("{} request {} failed: {}", activity_.info().id, request, status.ToString());
+  LogFor(activity_.info().id, spdlog::level::debug, "request {} failed: {}", request,
+         status.ToString());
   Answer(request, FrameType::kError, MakeError(status));
   EndRequest(request);
 }

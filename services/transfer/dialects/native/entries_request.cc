@@ -36,7 +36,7 @@ awaitable<void> SendEntries(std::shared_ptr<Connection> connection, uint16_t req
   delta::v1::ResolveRequest::Item* const item = ask.add_items();
   item->set_path(get.version().path());
   item->set_number(get.version().number());
-  const auto stream = connection->engine().delta->Resolve(ask);
+  const auto stream = connection->engine().delta->Resolve(ask, connection->activity().info().id);
   wire::v1::Entries frame;
   delta::v1::ResolveResponse response;
   while (true) {

@@ -25,6 +25,8 @@ using VersionStream = MessageStream<delta::v1::VersionsResponse>;
 constexpr size_t kVersionsFrameBytes = 256 * 1024;
 // More than what a version's own encoding takes in the list that holds it.
 constexpr size_t kVersionOverheadBytes = 8;
+// Of transfers in progress, in one Status.
+constexpr size_t kMaxTransfersTold = 100;
 
 absl::Status CheckPath(std::string_view path) { return SplitRemotePath(path).status(); }
 
@@ -46,7 +48,8 @@ awaitable<void> Stat(ConnectionPtr connection, uint16_t request, wire::v1::Stat 
   delta::v1::StatRequest ask;
   ask.set_path(stat.version().path());
   ask.set_number(stat.version().number());
-  auto response = co_await connection->engine().delta->Stat(std::move(ask));
+  auto response =
+      co_await connection->engine().delta->Stat(std::move(ask), connection->activity().info().id);
   AnswerChanged(*connection, request, std::move(response));
 }
 
@@ -56,7 +59,8 @@ awaitable<void> Move(ConnectionPtr connection, uint16_t request, wire::v1::Move 
   ask.set_to(move.to());
   ask.set_operation_id(move.operation_id());
   ask.set_author(connection->author());
-  auto response = co_await connection->engine().delta->Move(std::move(ask));
+  auto response =
+      co_await connection->engine().delta->Move(std::move(ask), connection->activity().info().id);
   AnswerChanged(*connection, request, std::move(response));
 }
 
@@ -66,7 +70,8 @@ awaitable<void> Delete(ConnectionPtr connection, uint16_t request, wire::v1::Del
   ask.set_recursive(remove.recursive());
   ask.set_operation_id(remove.operation_id());
   ask.set_author(connection->author());
-  auto response = co_await connection->engine().delta->Delete(std::move(ask));
+  auto response =
+      co_await connection->engine().delta->Delete(std::move(ask), connection->activity().info().id);
   AnswerChanged(*connection, request, std::move(response));
 }
 
@@ -76,7 +81,8 @@ awaitable<void> Restore(ConnectionPtr connection, uint16_t request, wire::v1::Re
   ask.set_number(restore.version().number());
   ask.set_operation_id(restore.operation_id());
   ask.set_author(connection->author());
-  auto response = co_await connection->engine().delta->Restore(std::move(ask));
+  auto response = co_await connection->engine().delta->Restore(std::move(ask),
+                                                               connection->activity().info().id);
   AnswerChanged(*connection, request, std::move(response));
 }
 
@@ -111,22 +117,33 @@ awaitable<void> SendVersions(ConnectionPtr connection, uint16_t request,
   connection->Finish(request, FrameType::kVersions, frame);
 }
 
+void AddTransfers(const Activity& activity, wire::v1::StatusReply* reply) {
+  for (Activity::TransferInfo& info : activity.Transfers(kMaxTransfersTold)) {
+    wire::v1::StatusReply::Transfer* const to = reply->add_active();
+    to->set_connection_id(std::move(info.connection_id));
+    to->set_peer(std::move(info.peer));
+    to->set_dialect(std::move(info.dialect));
+    to->set_path(std::move(info.path));
+    to->set_direction(info.direction == Direction::kUpload ? "upload" : "download");
+    to->set_bytes_done(info.bytes_done);
+    to->set_bytes_total(info.bytes_total);
+    to->set_bytes_saved(info.bytes_saved);
+    to->set_bytes_per_second(info.bytes_per_second);
+    to->set_since_ns(absl::ToUnixNanos(info.since));
+  }
+}
+
 awaitable<void> SendStatus(ConnectionPtr connection, uint16_t request) {
   const Engine& engine = connection->engine();
-  const DialectMetrics& metrics = connection->activity().metrics();
   wire::v1::StatusReply reply;
   reply.set_software(absl::StrCat("dray-transfer ", kVersion));
   reply.set_started_ns(connection->options().started_ns);
   reply.set_connections(engine.activity->connection_count());
   reply.set_transfers(engine.activity->transfer_count());
-  reply.set_bytes_received(static_cast<uint64_t>(metrics.bytes_received.Value()));
-  reply.set_bytes_sent(static_cast<uint64_t>(metrics.bytes_sent.Value()));
-  reply.set_bytes_saved(static_cast<uint64_t>(metrics.of(Direction::kUpload).saved.Value() +
-                                              metrics.of(Direction::kDownload).saved.Value()));
-  const auto& parts = connection->options().parts;
-  auto ask = [&parts, &reply] {
-    if (!parts) return;
-    for (wire::v1::StatusReply::Part& part : parts()) *reply.add_parts() = std::move(part);
+  AddTransfers(*engine.activity, &reply);
+  const auto& describe = connection->options().describe;
+  auto ask = [&describe, &reply] {
+    if (describe) describe(&reply);
   };
   co_await engine.disk->Run(ask);
   connection->Finish(request, FrameType::kStatusReply, reply);
@@ -149,14 +166,16 @@ awaitable<void> StartList(ConnectionPtr connection, uint16_t request, wire::v1::
   delta::v1::ListRequest ask;
   ask.set_path(list.path());
   ask.set_recursive(list.recursive());
-  return SendVersions(connection, request, connection->engine().delta->List(ask));
+  return SendVersions(connection, request,
+                      connection->engine().delta->List(ask, connection->activity().info().id));
 }
 
 awaitable<void> StartHistory(ConnectionPtr connection, uint16_t request,
                              wire::v1::History history) {
   delta::v1::HistoryRequest ask;
   ask.set_path(history.path());
-  return SendVersions(connection, request, connection->engine().delta->History(ask));
+  return SendVersions(connection, request,
+                      connection->engine().delta->History(ask, connection->activity().info().id));
 }
 
 }  // namespace

@@ -30,8 +30,9 @@ struct Options {
 
   // When the server was started, for Status: nanoseconds since 1970.
   int64_t started_ns = 0;
-  // The parts behind the front door, for Status. May be empty. May block for a short while.
-  std::function<std::vector<wire::v1::StatusReply::Part>()> parts;
+  // Fills in what the whole server counted and how the parts behind it are, for Status. May be
+  // empty. May block for a short while.
+  std::function<void(wire::v1::StatusReply*)> describe;
 };
 
 }  // namespace dray::transfer::native

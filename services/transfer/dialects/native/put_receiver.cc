@@ -54,6 +54,7 @@ awaitable<absl::Status> PutReceiver::OnOpen(const ReceivedFrame& frame) {
     target.operation_id = std::move(*open.mutable_operation_id());
     if (open.has_replaces()) target.replaces = open.replaces();
     target.author = connection_->author();
+    target.size = open.size();
     auto session = co_await UploadSession::Open(&connection_->engine(), connection_->executor(),
                                                 &connection_->activity(), std::move(target));
     status = session.status();
@@ -112,6 +113,7 @@ awaitable<absl::Status> PutReceiver::TakeFrame(const ReceivedFrame& frame) {
   if (type == FrameType::kPutOffer) {
     wire::v1::PutOffer offer;
     DRAY_CO_RETURN_IF_ERROR(ParseControl(type, frame.payload(), &offer));
+    session->ShowSaved(offer.saved_bytes());
     co_return co_await session->Offer(std::move(*offer.mutable_node_ids()));
   }
   if (type == FrameType::kPutNode) {
