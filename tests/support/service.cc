@@ -49,6 +49,7 @@ void Service::Launch() {
   options.command.insert(options.command.end(), flags_.begin(), flags_.end());
   options.command.insert(options.command.end(),
                          {"--port-file", PortFile(), "--log-dir", folder_ + "/logs-" + name_});
+  options.environment = environment_;
   options.error_file = OutputFile();
   process_ = std::make_unique<Process>(options);
 }

@@ -1,8 +1,10 @@
 #ifndef DRAY_TESTS_SUPPORT_SERVICE_H_
 #define DRAY_TESTS_SUPPORT_SERVICE_H_
 
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -32,6 +34,10 @@ class Service {
   void AddFlags(const std::vector<std::string>& flags) {
     flags_.insert(flags_.end(), flags.begin(), flags.end());
   }
+  // Added to the test's own, from the next start on.
+  void SetEnvironment(std::map<std::string, std::string> environment) {
+    environment_ = std::move(environment);
+  }
   // Starts it and waits until its port file tells that it is ready.
   void Start();
   // Starts it and kills it after so long, ready or not. REQUIRES: was started once.
@@ -58,6 +64,7 @@ class Service {
   std::vector<PortFlag> ports_;
   std::vector<std::string> flags_;
   std::string folder_;
+  std::map<std::string, std::string> environment_;
   std::vector<std::pair<std::string, std::string>> addresses_;
   std::unique_ptr<Process> process_;
 };

@@ -16,6 +16,7 @@ class RawSocket {
   explicit RawSocket(const std::string& address);
 
   bool connected() const { return fd_.valid(); }
+  int fd() const { return fd_.get(); }
   // False when the peer has closed.
   bool Send(std::string_view bytes);
   // What comes until the peer closes or `timeout` passes; `*closed` tells which.

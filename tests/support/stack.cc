@@ -91,7 +91,8 @@ std::unique_ptr<Stack::Running> Stack::StartDray(const std::vector<std::string>&
   Process::Options process;
   process.command = {ProgramPath("dray")};
   process.command.insert(process.command.end(), arguments.begin(), arguments.end());
-  process.command.insert(process.command.end(), {"--server", server()});
+  process.command.insert(process.command.end(),
+                         {"--server", options.server.empty() ? server() : options.server});
   process.environment = {{"HOME", scratch_.Path("home")}};
   for (const auto& [name, value] : options.environment) process.environment[name] = value;
   process.output_file = output + ".out";

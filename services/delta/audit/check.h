@@ -15,7 +15,7 @@ struct CheckFlags {
 };
 
 // `dray-delta check`: whether the catalog is consistent, every chunk that it names is readable and
-// has its id, and every segment is whole. Writes what it finds to `out`, with the files that suffer
+// has its id; places in segments that hold no record are noted. Writes what it finds to `out`, with the files that suffer
 // from it; changes nothing, and may run beside the services. DATA_LOSS when something is wrong.
 absl::Status Check(const CheckFlags& flags, std::ostream& out);
 
