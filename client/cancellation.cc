@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/base/clock.h"
+
 namespace dray {
 
 void Cancellation::Cancel() {
@@ -22,8 +24,7 @@ absl::Status Cancellation::Check() const {
 }
 
 bool Cancellation::Sleep(absl::Duration duration) {
-  absl::MutexLock lock(&mu_);
-  return !mu_.AwaitWithTimeout(absl::Condition(&cancelled_), duration);
+  return SleepUnless([this] { return cancelled(); }, duration);
 }
 
 uint64_t Cancellation::AddHook(std::function<void()> hook) {

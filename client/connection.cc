@@ -6,6 +6,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "client/wire_error.h"
+#include "core/base/clock.h"
 #include "core/base/version.h"
 
 namespace dray {
@@ -65,7 +66,7 @@ class Connection::Greeting : public RequestHandler {
 
 Connection::Owed::Owed(Connection* connection) : connection_(connection) {
   absl::MutexLock lock(&connection_->mu_);
-  if (connection_->owed_++ == 0) connection_->owed_since_ = absl::Now();
+  if (connection_->owed_++ == 0) connection_->owed_since_ = SteadyNow();
 }
 
 Connection::Owed::~Owed() {
@@ -77,7 +78,7 @@ Connection::Connection(const Options& options, Socket socket)
     : options_(options),
       socket_(std::move(socket)),
       slabs_(SlabPool::Make(kSlabs)),
-      last_received_(absl::Now()) {}
+      last_received_(SteadyNow()) {}
 
 absl::StatusOr<std::shared_ptr<Connection>> Connection::Open(const Options& options) {
   DRAY_ASSIGN_OR_RETURN(Socket socket, Socket::Connect(options.server, options.connect_timeout,
@@ -144,7 +145,7 @@ absl::Status Connection::Send(absl::Span<iovec> parts) {
     Owed owed(this);  // a server that takes nothing owes its attention
     absl::MutexLock lock(&write_mu_);
     sent = socket_.SendAll(parts);
-    last_sent_ns_ = absl::GetCurrentTimeNanos();
+    last_sent_ns_ = absl::ToUnixNanos(SteadyNow());
   }
   if (sent.ok()) return sent;
   Close(sent);
@@ -227,7 +228,7 @@ absl::Status Connection::FillBuffer(Buffer* buffer) {
                         tick));
     if (received > 0) {
       buffer->filled += received;
-      last_received_ = absl::Now();
+      last_received_ = SteadyNow();
       return absl::OkStatus();
     }
     DRAY_RETURN_IF_ERROR(CheckSilence());
@@ -331,20 +332,20 @@ absl::Status Connection::CheckSilence() {
   absl::MutexLock lock(&mu_);
   if (owed_ == 0) return absl::OkStatus();
   const absl::Time since = std::max(last_received_, owed_since_);
-  if (absl::Now() - since < options_.silence_timeout) return absl::OkStatus();
+  if (SteadyNow() - since < options_.silence_timeout) return absl::OkStatus();
   return absl::UnavailableError(absl::StrFormat("%s said nothing for %s",
                                                 options_.server.ToString(),
                                                 absl::FormatDuration(options_.silence_timeout)));
 }
 
 void Connection::KeepAlive() {
-  if (absl::GetCurrentTimeNanos() - last_sent_ns_ < absl::ToInt64Nanoseconds(kKeepAlive)) return;
+  if (absl::ToUnixNanos(SteadyNow()) - last_sent_ns_ < absl::ToInt64Nanoseconds(kKeepAlive)) return;
   if (!write_mu_.TryLock()) return;  // somebody sends right now
   if (socket_.writable()) {
     std::string ping;
     AppendEmptyFrame(FrameType::kPing, 0, &ping);
     socket_.SendAll(ping).IgnoreError();  // a lost connection shows when receiving
-    last_sent_ns_ = absl::GetCurrentTimeNanos();
+    last_sent_ns_ = absl::ToUnixNanos(SteadyNow());
   }
   write_mu_.Unlock();
 }

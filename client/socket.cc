@@ -14,7 +14,7 @@
 #include <memory>
 #include <utility>
 
-#include "absl/time/clock.h"
+#include "core/base/clock.h"
 
 namespace dray {
 namespace {
@@ -30,7 +30,7 @@ int ToPollTimeout(absl::Duration duration) {
 absl::Status WaitConnected(int fd, absl::Time deadline, const Cancellation* cancellation) {
   while (true) {
     DRAY_RETURN_IF_ERROR(cancellation->Check());
-    const absl::Duration left = deadline - absl::Now();
+    const absl::Duration left = deadline - SteadyNow();
     if (left <= absl::ZeroDuration()) return absl::UnavailableError("no answer");
     pollfd poll_fd = {fd, POLLOUT, 0};
     const int ready = ::poll(&poll_fd, 1, ToPollTimeout(std::min(left, kSlice)) + 1);
@@ -77,7 +77,7 @@ absl::StatusOr<Socket> Socket::Connect(const Address& address, absl::Duration ti
     return error == EAI_AGAIN ? absl::UnavailableError(why) : absl::NotFoundError(why);
   }
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, ::freeaddrinfo);
-  const absl::Time deadline = absl::Now() + timeout;
+  const absl::Time deadline = SteadyNow() + timeout;
   absl::Status last = absl::UnavailableError("no address");
   for (const addrinfo* target = found; target != nullptr; target = target->ai_next) {
     auto fd = ConnectTo(*target, deadline, cancellation);

@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
+#include "core/base/clock.h"
 #include "core/base/random.h"
 #include "core/base/version.h"
 #include "core/telemetry/logging.h"
@@ -90,8 +91,7 @@ class MonitorPusher::Impl {
     while (!Stopping()) {
       const bool taken = Push(/*last=*/false);
       pause = taken ? options_.period : std::min(pause * 2, kMaxBackOff);
-      absl::MutexLock lock(&mutex_);
-      mutex_.AwaitWithTimeout(absl::Condition(&stopping_), pause);
+      SleepUnless([this] { return Stopping(); }, pause);
     }
     Push(/*last=*/true);
   }
@@ -106,8 +106,7 @@ class MonitorPusher::Impl {
     const int64_t last_sent_event_ns =
         request.events().empty() ? 0 : request.events(request.events_size() - 1).time_ns();
     grpc::ClientContext context;
-    context.set_deadline(
-        absl::ToChronoTime(absl::Now() + (last ? kLastPushTimeout : kPushTimeout)));
+    context.set_deadline(GrpcDeadline(last ? kLastPushTimeout : kPushTimeout));
     Begin(&context, last);
     monitor::v1::PushResponse response;
     const grpc::Status status = stub_->Push(&context, request, &response);

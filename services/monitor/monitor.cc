@@ -16,6 +16,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
+#include "core/base/clock.h"
 #include "core/net/address.h"
 #include "core/telemetry/logging.h"
 #include "services/monitor/history.h"
@@ -133,10 +134,14 @@ class Monitor::Impl {
     return response;
   }
 
+  bool Stopping() {
+    absl::MutexLock lock(&mutex_);
+    return stopping_;
+  }
+
   void KeepHouse() {
     NameThread("housekeeper");
-    absl::MutexLock lock(&mutex_);
-    while (!mutex_.AwaitWithTimeout(absl::Condition(&stopping_), kHousekeeping)) {
+    while (SleepUnless([this] { return Stopping(); }, kHousekeeping)) {
       self_.Report();
       registry_.Sweep();
       const absl::Time now = absl::Now();

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "core/base/clock.h"
 #include "services/delta/engine/delta_service.h"
 
 namespace dray::delta {
@@ -51,7 +52,7 @@ class DeltaServerImpl final : public DeltaServer {
 
   void Stop(absl::Duration deadline) override {
     server_->GetHealthCheckService()->SetServingStatus(false);
-    server_->Shutdown(absl::ToChronoTime(absl::Now() + deadline));
+    server_->Shutdown(GrpcDeadline(deadline));
     server_->Wait();
   }
 

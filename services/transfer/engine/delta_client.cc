@@ -6,6 +6,7 @@
 #include <atomic>
 #include <utility>
 
+#include "core/base/clock.h"
 #include "dray/delta/v1/delta.grpc.pb.h"
 #include "services/transfer/engine/delta_calls.h"
 #include "services/transfer/engine/delta_health.h"
@@ -134,7 +135,7 @@ class DeltaClient::Impl {
                                Response* response, std::string_view connection_id) {
     grpc::ClientContext context;
     AddConnection(&context, connection_id);
-    context.set_deadline(absl::ToChronoTime(absl::Now() + options_.deadline));
+    context.set_deadline(GrpcDeadline(options_.deadline));
     grpc::Status status;
     auto start = [&](Resume resume) {
       auto shared = std::make_shared<Resume>(std::move(resume));

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "core/base/clock.h"
 #include "core/telemetry/logging.h"
 
 namespace dray::transfer {
@@ -68,7 +69,7 @@ bool DeltaHealth::Ask() {
   } answer;
   const grpc::Slice nothing("", 0);
   answer.request = grpc::ByteBuffer(&nothing, 1);
-  answer.context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(3)));
+  answer.context.set_deadline(GrpcDeadline(absl::Seconds(3)));
   grpc::GenericStub stub(channel_);
   stub.UnaryCall(&answer.context, "/grpc.health.v1.Health/Check", grpc::StubOptions(),
                  &answer.request, &answer.response, [&answer](grpc::Status status) {
