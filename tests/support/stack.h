@@ -61,7 +61,7 @@ class Stack {
     absl::Duration timeout = absl::Minutes(4);
     std::map<std::string, std::string> environment;
     std::string folder;
-    int network = -1;  // as in Process
+    int network = -1;    // as in Process
     std::string server;  // instead of this stack's
     // File modes hold for it even where the test runs as root.
     bool honour_modes = false;

@@ -15,8 +15,9 @@ struct CheckFlags {
 };
 
 // `dray-delta check`: whether the catalog is consistent, every chunk that it names is readable and
-// has its id; places in segments that hold no record are noted. Writes what it finds to `out`, with the files that suffer
-// from it; changes nothing, and may run beside the services. DATA_LOSS when something is wrong.
+// has its id; places in segments that hold no record are noted. Writes what it finds to `out`, with
+// the files that suffer from it; changes nothing, and may run beside the services. DATA_LOSS when
+// something is wrong.
 absl::Status Check(const CheckFlags& flags, std::ostream& out);
 
 }  // namespace dray::delta

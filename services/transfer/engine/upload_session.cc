@@ -117,6 +117,13 @@ awaitable<absl::Status> UploadSession::AddNode(uint64_t ordinal, std::string enc
 
 awaitable<absl::StatusOr<UploadSession::Answer>> UploadSession::NextAnswer() {
   const auto self = shared_from_this();
+  absl::StatusOr<Answer> answer = co_await ReadAnswer();
+  if (!answer.ok()) answers_status_ = answer.status();
+  answered_more_.NotifyAll();
+  co_return answer;
+}
+
+awaitable<absl::StatusOr<UploadSession::Answer>> UploadSession::ReadAnswer() {
   delta::v1::CompareResponse response;
   const absl::StatusOr<bool> answered = co_await stream_->Read(&response);
   if (closed_) co_return absl::CancelledError("the upload was ended");
@@ -174,6 +181,12 @@ awaitable<absl::StatusOr<delta::v1::CommitResponse>> UploadSession::Commit(
   const auto self = shared_from_this();
   const absl::Status flushed = co_await intake_->Flush();
   if (!flushed.ok()) co_return flushed;
+  // A client need not wait for what delta says of the last nodes, and delta takes them on another
+  // stream than the commit.
+  while (answers_status_.ok() && (answered_ < offered_ || !pending_nodes_.empty())) {
+    co_await answered_more_.Wait();
+  }
+  if (!answers_status_.ok()) co_return answers_status_;
   const uint64_t size = metadata.size();
   delta::v1::CommitRequest request;
   request.set_session(session_);

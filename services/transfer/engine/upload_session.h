@@ -16,6 +16,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "core/base/ids.h"
 #include "core/base/status.h"
+#include "core/net/condition.h"
 #include "dray/delta/v1/delta.pb.h"
 #include "services/transfer/engine/activity.h"
 #include "services/transfer/engine/chunk_intake.h"
@@ -83,7 +84,8 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   void StoreNow(DataRun run) { intake_->StoreNow(std::move(run)); }
   boost::asio::awaitable<absl::Status> DrainStores();
 
-  // Makes the version, after all data is durable and known to delta.
+  // Makes the version, after all data is durable and known to delta, and delta has answered about
+  // every node. REQUIRES: a coroutine takes the answers.
   boost::asio::awaitable<absl::StatusOr<delta::v1::CommitResponse>> Commit(
       std::string root, wire::v1::Metadata metadata);
 
@@ -100,6 +102,7 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   UploadSession(const Engine* engine, boost::asio::any_io_executor executor,
                 const Activity::Connection* connection, Target target);
   boost::asio::awaitable<absl::Status> Begin();
+  boost::asio::awaitable<absl::StatusOr<Answer>> ReadAnswer();
   absl::StatusOr<Answer> TakeKnown(const delta::v1::CompareResponse::Known& known);
   absl::StatusOr<Answer> TakeWanted(const delta::v1::CompareResponse::Wanted& wanted);
 
@@ -115,6 +118,8 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   uint64_t offered_ = 0;
   uint64_t answered_ = 0;
   std::deque<PendingNode> pending_nodes_;
+  absl::Status answers_status_;  // why there will be no more answers
+  Condition answered_more_;
   size_t pending_entries_ = 0;
   absl::flat_hash_set<ChunkId> wanted_;
   std::shared_ptr<ChunkIntake> intake_;
