@@ -84,7 +84,7 @@ TEST_F(FullDiskTest, OfDelta) {
   ASSERT_EQ(Put("fits").status, 0);
   const CommandResult refused = Put("does-not");
   EXPECT_NE(refused.status, 0);
-  EXPECT_THAT(refused.err, HasSubstr("make room on the disk that holds the catalog"));
+  EXPECT_THAT(refused.err, HasSubstr("make room on the disk that holds catalog.db"));
   EXPECT_TRUE(stack_.delta().running());
   ExpectComesBack("fits");
 

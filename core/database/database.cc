@@ -57,12 +57,22 @@ absl::StatusCode CodeFor(int code) {
   }
 }
 
+// Without the folders, which are nobody's business but the operator's.
+std::string FileNameOf(sqlite3* handle) {
+  const char* const file = handle == nullptr ? nullptr : sqlite3_db_filename(handle, "main");
+  if (file == nullptr || *file == '\0') return "the database";
+  const std::string_view path(file);
+  return std::string(path.substr(path.rfind('/') + 1));
+}
+
 }  // namespace
 
 absl::Status SqliteStatus(int code, sqlite3* handle) {
   std::string text = absl::StrCat("database: ", sqlite3_errstr(code));
   if (handle != nullptr) absl::StrAppend(&text, " (", sqlite3_errmsg(handle), ")");
-  if ((code & 0xFF) == SQLITE_FULL) text += "; make room on the disk that holds it";
+  if ((code & 0xFF) == SQLITE_FULL) {
+    absl::StrAppend(&text, "; make room on the disk that holds ", FileNameOf(handle));
+  }
   return absl::Status(CodeFor(code), text);
 }
 

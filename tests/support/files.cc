@@ -122,7 +122,9 @@ void WriteFile(const std::string& file, std::string_view contents, unsigned mode
 }
 
 std::string ReadFile(const std::string& file) {
-  const auto contents = ReadWholeFile(file, FileSize(file) + 1);
+  struct stat info;
+  ExpectDone(stat(file.c_str(), &info) == 0, file);
+  const auto contents = ReadWholeFile(file, static_cast<size_t>(info.st_size) + 1);
   EXPECT_TRUE(contents.ok()) << contents.status();
   return contents.value_or("");
 }
