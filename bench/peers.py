@@ -226,6 +226,6 @@ def machine():
                 model = line.split(":", 1)[1].strip()
                 break
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 30
-    yield f"* {model}, {os.cpu_count()} cores, {memory} GiB of memory, Linux {platform.release()}"
+    yield f"* {model}, {os.cpu_count()} cores, {memory} GiB of memory, Linux {platform.release().split('-')[0]}"
     yield f"* {first_line([f'{BIN}/cli/dray', '--version'])}; {first_line(['rsync', '--version'])}"
     yield "* loopback, all files in memory (tmpfs), optimised binaries as `scripts/build` makes them"
