@@ -22,8 +22,10 @@ class Download::Inbox : public RequestHandler {
   absl::Status OnFrame(FrameType type, Bytes payload) override {
     absl::MutexLock lock(&mu_);
     if (type == FrameType::kGetItems && !items_) {
-      items_.emplace();
-      return ParseControl(type, payload, &*items_);
+      wire::v1::GetItems items;
+      DRAY_RETURN_IF_ERROR(ParseControl(type, payload, &items));
+      items_ = std::move(items);
+      return absl::OkStatus();
     }
     if (type == FrameType::kGetEnd && items_) {
       ended_ = true;

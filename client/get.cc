@@ -16,6 +16,7 @@
 #include "client/group_get.h"
 #include "client/large_get.h"
 #include "client/names.h"
+#include "client/part_name.h"
 #include "client/work_queue.h"
 #include "core/base/path.h"
 #include "core/framing/frame.h"
@@ -260,7 +261,14 @@ void JobRunner::TakeFolder(const std::string& name, const wire::v1::Version& ver
 
 absl::Status JobRunner::TakeFile(const std::string& name, const wire::v1::Version& version) {
   RemoteFile file = {.version = version, .base = base_, .name = name, .local = Local(name)};
-  if (absl::Status checked = CheckVersion(&file); !checked.ok()) {
+  absl::Status checked = CheckVersion(&file);
+  if (checked.ok() && IsPartName(name)) {
+    checked =
+        absl::FailedPreconditionError(absl::StrCat(EscapeName(file.local),
+                                                   " has a name that only unfinished files have; "
+                                                   "rename it on the server to get it"));
+  }
+  if (!checked.ok()) {
     Report(name, version, FileReport::Outcome::kFailed, checked);
     return absl::OkStatus();
   }

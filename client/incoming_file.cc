@@ -11,16 +11,11 @@
 #include <cstring>
 #include <utility>
 
+#include "client/part_name.h"
 #include "core/base/path.h"
 
 namespace dray {
 namespace {
-
-// A name of 255 bytes leaves no room for what the part file's name has more.
-std::string PartName(const std::string& name) {
-  constexpr size_t kRoom = kMaxNameBytes - 11;
-  return absl::StrCat(".", name.substr(0, kRoom), ".dray-part");
-}
 
 bool IsZero(Bytes data) {
   return data[0] == 0 && std::memcmp(data.data(), data.data() + 1, data.size() - 1) == 0;

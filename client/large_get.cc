@@ -1,6 +1,9 @@
 #include "client/large_get.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -25,6 +28,11 @@ constexpr size_t kEntryBytes = kDigestBytes + 4;
 constexpr int kMaxRanges = 8192;
 // Chunks copied from a local file in one go.
 constexpr size_t kCopyGroup = 12;
+// To complete a file its list of chunks is held in memory. What a server can make of that is
+// bounded by what is here: a file beyond both limits is got whole, which costs little of what is
+// here.
+constexpr uint64_t kCompletedBytes = uint64_t{4} << 30;
+constexpr uint64_t kCompletedPerLocalByte = 64;
 
 struct FileChunk {
   ChunkId id;
@@ -52,6 +60,7 @@ class Attempt {
  private:
   absl::Status GetWhole();
   absl::Status Complete();
+  absl::StatusOr<bool> IsWorthCompleting() const;
   absl::StatusOr<std::vector<FileChunk>> ReceiveEntries();
   absl::Status AddEntries(std::string_view entries, TreeBuilder* builder,
                           std::vector<FileChunk>* chunks);
@@ -99,12 +108,25 @@ void TellKept(Tracker* tracker, const RemoteFile& file) {
 
 absl::Status Attempt::Run() {
   DRAY_ASSIGN_OR_RETURN(incoming_, IncomingFile::Open(file_));
-  if (existing_ == nullptr && !incoming_->has_leftover()) return GetWhole();
+  DRAY_ASSIGN_OR_RETURN(const bool complete, IsWorthCompleting());
+  if (!complete) return GetWhole();
   const absl::Status status = Complete();
   if (!status.ok() && incoming_->worth_keeping() && operation_.cancellation->cancelled()) {
     TellKept(operation_.tracker, file_);
   }
   return status;
+}
+
+absl::StatusOr<bool> Attempt::IsWorthCompleting() const {
+  uint64_t local_bytes = 0;
+  for (const int fd : {existing_ == nullptr ? -1 : existing_fd_, incoming_->part()}) {
+    struct stat status;
+    if (fd < 0) continue;
+    if (::fstat(fd, &status) != 0) return ErrnoStatus(errno, EscapeName(file_.local));
+    local_bytes += static_cast<uint64_t>(status.st_size);
+  }
+  return local_bytes > 0 && (file_.size_bytes() <= kCompletedBytes ||
+                             file_.size_bytes() / kCompletedPerLocalByte <= local_bytes);
 }
 
 absl::Status Attempt::GetWhole() {
@@ -159,8 +181,9 @@ absl::StatusOr<std::vector<FileChunk>> Attempt::ReceiveEntries() {
   for (bool last = false; !last;) {
     wire::v1::Entries answer;
     DRAY_RETURN_IF_ERROR(call->Receive(&answer));
-    DRAY_RETURN_IF_ERROR(AddEntries(answer.entries(), &builder, &chunks));
     last = answer.last();
+    if (answer.entries().empty() && !last) return LossOf(file_, "a list of chunks without chunks");
+    DRAY_RETURN_IF_ERROR(AddEntries(answer.entries(), &builder, &chunks));
   }
   if (builder.Finish() != file_.root) {
     return LossOf(file_, "the server's list of chunks is not that of the version that it named");
@@ -177,8 +200,9 @@ absl::Status Attempt::AddEntries(std::string_view entries, TreeBuilder* builder,
   if (bytes.size() % kEntryBytes != 0) return LossOf(file_, "a list of chunks of an odd length");
   for (size_t at = 0; at < bytes.size(); at += kEntryBytes) {
     const auto length = LoadBigEndian<uint32_t>(bytes.data() + at + kDigestBytes);
-    if (length == 0 || length > kMaxChunkBytes ||
-        length > file_.size_bytes() - builder->length_bytes()) {
+    const uint64_t left = file_.size_bytes() - builder->length_bytes();
+    if (length == 0 || length > kMaxChunkBytes || length > left ||
+        (length < kMinChunkBytes && length < left)) {
       return LossOf(file_, "a list of chunks with an impossible length");
     }
     const auto id = ChunkId::Load(bytes.data() + at);

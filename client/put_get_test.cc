@@ -220,6 +220,23 @@ TEST_F(PutGetTest, WhatIsNoFileIsSkippedAndTold) {
   EXPECT_THAT(server_.Paths(), ElementsAre("a", "a/f"));
 }
 
+TEST_F(PutGetTest, UnfinishedFilesAreNeitherPutNorGot) {
+  tree_.MakeFolder("a");
+  tree_.Write("a/f", "whole");
+  tree_.Write("a/.f.dray-part", "part");
+  const Outcome put = Put("a", "a");
+  EXPECT_TRUE(put.ok());
+  EXPECT_EQ(put.summary.skipped, 1u);
+  EXPECT_THAT(server_.Paths(), ElementsAre("a", "a/f"));
+  // Another client may have put one: it must not be taken for what a get has begun.
+  server_.AddFile("a/.f.dray-part", "part");
+  const Outcome get = Get("a", "back");
+  EXPECT_EQ(get.summary.failed, 1u);
+  EXPECT_THAT(std::string(Failure(get).message()), HasSubstr("unfinished"));
+  EXPECT_EQ(tree_.Read("back/f"), "whole");
+  EXPECT_FALSE(tree_.Exists("back/.f.dray-part"));
+}
+
 TEST_F(PutGetTest, MissingSourceFailsAlone) {
   tree_.Write("f", "x");
   Client client(Options());

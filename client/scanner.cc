@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "client/file_upload.h"
+#include "client/part_name.h"
 #include "core/base/path.h"
 
 namespace dray {
@@ -132,6 +133,10 @@ bool Scanner::Tell(const std::shared_ptr<const BeneathFolder>& base, const std::
   const mode_t mode = child.status.st_mode;
   if (!S_ISREG(mode) && !S_ISDIR(mode) && !S_ISLNK(mode)) {
     sink_.skipped(local, KindName(mode));
+    return true;
+  }
+  if (S_ISREG(mode) && IsPartName(remote)) {
+    sink_.skipped(local, "what an interrupted get has left of a file");
     return true;
   }
   if (const auto names = SplitRemotePath(remote); !names.ok()) {

@@ -23,7 +23,7 @@ struct Summary {
   uint64_t links = 0;
   uint64_t unchanged = 0;  // of all kinds
   uint64_t failed = 0;
-  uint64_t skipped = 0;         // neither file, folder nor link
+  uint64_t skipped = 0;         // neither file, folder nor link, or unfinished
   uint64_t bytes_total = 0;     // contents of the files done
   uint64_t bytes_sent = 0;      // at the sockets, everything included
   uint64_t bytes_received = 0;  // the same

@@ -135,23 +135,6 @@ TEST_F(HostilePeerTest, FramesCutShort) {
   }
 }
 
-TEST_F(HostilePeerTest, MoreRequestsThanGranted) {
-  NativePeer peer(stack_.server());
-  ASSERT_TRUE(peer.Greet());
-  // Of an upload that is never committed, and of batches that never get their data: none is ever
-  // answered.
-  wire::v1::PutBatch batch;
-  batch.set_data_frames(1);
-  batch.set_operation_id(std::string(16, 'o'));
-  batch.add_items()->set_path("file");
-  std::string requests;
-  for (uint16_t request = 1; request <= 100; ++request) {
-    AppendControlFrame(FrameType::kPutBatch, request, batch, &requests);
-  }
-  peer.socket().Send(requests);
-  EXPECT_TRUE(peer.AwaitErrorCode().has_value());
-}
-
 TEST_F(HostilePeerTest, ManyConnectionsThatSayNothing) {
   std::vector<RawSocket> idle;
   for (int i = 0; i < 200; ++i) {

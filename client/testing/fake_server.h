@@ -43,6 +43,9 @@ class FakeServer {
     int close_after_data_frames = -1;                       // of the server's whole life; once
     std::optional<std::vector<wire::v1::Version>> listing;  // instead of the true one
     int refuse_data_frames = 0;  // that many uploads end with ABORTED at their first data frame
+    // Changes a frame that is about to be sent, header included: into another, several or none.
+    // Empty: sent as it is.
+    std::function<void(FrameType type, std::string* frame)> rewrite;
   };
 
   FakeServer();

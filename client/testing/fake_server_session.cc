@@ -282,7 +282,7 @@ bool FakeServer::Session::SendChunks(const std::vector<Chunk>& chunks) {
     const DataFrame frame = encoder_.Encode(id, AsBytes(raw));
     uint8_t head[kDataFrameOverheadBytes];
     WriteDataFrameHead(frame, head);
-    Raw(std::string(AsText(head)) + std::string(AsText(frame.body)));
+    SendFrame(FrameType::kData, std::string(AsText(head)) + std::string(AsText(frame.body)));
     if (server_.script_.close_after_data_frames == ++server_.data_frames_sent_) return false;
   }
   return true;

@@ -39,12 +39,19 @@ class FakeServer::Session {
       done += static_cast<size_t>(n);
     }
   }
-  void Answer(FrameType type, const google::protobuf::MessageLite& message) {
+  // Sends a frame as the script wants it.
+  void SendFrame(FrameType type, std::string frame) ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_) {
+    if (server_.script_.rewrite) server_.script_.rewrite(type, &frame);
+    Raw(frame);
+  }
+  void Answer(FrameType type, const google::protobuf::MessageLite& message)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_) {
     std::string out;
     AppendControlFrame(type, header_.request, message, &out);
-    Raw(out);
+    SendFrame(type, std::move(out));
   }
-  void Fail(absl::StatusCode code, const std::string& why) {
+  void Fail(absl::StatusCode code, const std::string& why)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_) {
     wire::v1::Error error;
     error.set_code(static_cast<int>(code));
     error.set_message(why);
@@ -82,7 +89,8 @@ class FakeServer::Session {
   void Stat() ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_);
   void Move() ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_);
   void Delete() ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_);
-  void AnswerVersions(const std::vector<wire::v1::Version>& versions);
+  void AnswerVersions(const std::vector<wire::v1::Version>& versions)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_);
   bool TakeData();
   // The raw chunk of the frame that was read, if it is what it says.
   std::optional<std::pair<ChunkId, std::string>> CheckedChunk();

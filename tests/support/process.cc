@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <fstream>
 
 #include "absl/time/clock.h"
 
@@ -85,6 +86,14 @@ void Process::Signal(int signal) {
 void Process::Kill() {
   Signal(SIGKILL);
   while (pid_ > 0 && !Poll()) absl::SleepFor(kPollPeriod);
+}
+
+uint64_t PeakKib(pid_t pid) {
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.rfind("VmHWM:", 0) == 0) return std::stoull(line.substr(6));
+  }
+  return 0;
 }
 
 }  // namespace dray::testing

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -54,6 +55,9 @@ class Process {
   pid_t pid_ = -1;
   std::optional<Ended> ended_;
 };
+
+// The most memory that a process has used so far, in KiB; 0 when it is gone.
+uint64_t PeakKib(pid_t pid);
 
 }  // namespace dray::testing
 
