@@ -37,7 +37,7 @@ struct Flags {
   std::string monitor;
   std::string pushgateway;
   int instances = 1000;
-  double per_second = 4;  // of each
+  double per_second = 4;  // of each, where no longer pause is asked for
   double seconds = 20;
   int threads = 16;
 };
@@ -71,6 +71,8 @@ class Target {
  public:
   virtual ~Target() = default;
   virtual bool Push(int instance, uint64_t sequence) = 0;
+  // What the last answer asked for.
+  virtual absl::Duration Pause() const { return absl::ZeroDuration(); }
 };
 
 class MonitorTarget : public Target {
@@ -91,12 +93,16 @@ class MonitorTarget : public Target {
     grpc::ClientContext context;
     context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(10)));
     monitor::v1::PushResponse response;
-    return stub_->Push(&context, request_, &response).ok();
+    if (!stub_->Push(&context, request_, &response).ok()) return false;
+    pause_ = absl::Milliseconds(response.pause_ms());
+    return true;
   }
+  absl::Duration Pause() const override { return pause_; }
 
  private:
   std::unique_ptr<monitor::v1::Monitor::Stub> stub_;
   monitor::v1::PushRequest request_;
+  absl::Duration pause_;
 };
 
 class PushgatewayTarget : public Target {
@@ -144,16 +150,19 @@ void PushAll(const Flags& flags, int thread, absl::Time begin, Result* result) {
   }
   std::vector<double> milliseconds;
   const absl::Time end = begin + absl::Seconds(flags.seconds);
+  const absl::Duration shortest = absl::Seconds(1 / flags.per_second);
+  absl::Time round_begin = begin;
   for (uint64_t round = 1; absl::Now() < end; ++round) {
+    const absl::Duration period = std::max(shortest, target->Pause());
     for (int i = thread; i < flags.instances && absl::Now() < end; i += flags.threads) {
-      const double at = (static_cast<double>(round) + static_cast<double>(i) / flags.instances) /
-                        flags.per_second;
-      absl::SleepFor(begin + absl::Seconds(at) - absl::Now());
+      const absl::Time at = round_begin + period * (static_cast<double>(i) / flags.instances);
+      absl::SleepFor(at - absl::Now());
       const absl::Time before = absl::Now();
       if (!target->Push(i, round)) ++result->failures;
       ++result->pushes;
       milliseconds.push_back(absl::ToDoubleMilliseconds(absl::Now() - before));
     }
+    round_begin += period;
   }
   absl::MutexLock lock(&result->mutex);
   result->milliseconds.insert(result->milliseconds.end(), milliseconds.begin(), milliseconds.end());

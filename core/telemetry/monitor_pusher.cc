@@ -90,7 +90,7 @@ class MonitorPusher::Impl {
     absl::Duration pause = options_.period;
     while (!Stopping()) {
       const bool taken = Push(/*last=*/false);
-      pause = taken ? options_.period : std::min(pause * 2, kMaxBackOff);
+      pause = std::min(taken ? std::max(options_.period, asked_pause_) : pause * 2, kMaxBackOff);
       SleepUnless([this] { return Stopping(); }, pause);
     }
     Push(/*last=*/true);
@@ -102,7 +102,7 @@ class MonitorPusher::Impl {
   }
 
   bool Push(bool last) {
-    const monitor::v1::PushRequest request = MakeRequest();
+    const monitor::v1::PushRequest request = MakeRequest(last);
     const int64_t last_sent_event_ns =
         request.events().empty() ? 0 : request.events(request.events_size() - 1).time_ns();
     grpc::ClientContext context;
@@ -111,18 +111,22 @@ class MonitorPusher::Impl {
     monitor::v1::PushResponse response;
     const grpc::Status status = stub_->Push(&context, request, &response);
     End();
-    if (status.ok()) ForgetEventsUntil(last_sent_event_ns);
+    if (status.ok()) {
+      ForgetEventsUntil(last_sent_event_ns);
+      asked_pause_ = absl::Milliseconds(response.pause_ms());
+    }
     TellOf(status);
     return status.ok();
   }
 
-  monitor::v1::PushRequest MakeRequest() {
+  monitor::v1::PushRequest MakeRequest(bool last) {
     monitor::v1::PushRequest request;
     request.set_instance(instance_);
     request.set_service(options_.service);
     request.set_software(absl::StrCat("dray-", options_.service, " ", kVersion));
     request.set_started_ns(started_ns_);
     request.set_sequence(++sequence_);
+    request.set_last(last);
     for (const auto& source : sources_) AddFamilies(source->Collect(), &request);
     if (options_.fill) options_.fill(&request);
     {
@@ -174,7 +178,9 @@ class MonitorPusher::Impl {
   const std::string instance_;
   const int64_t started_ns_;
   std::unique_ptr<monitor::v1::Monitor::Stub> stub_;
-  uint64_t sequence_ = 0;  // the thread's
+  // The thread's.
+  uint64_t sequence_ = 0;
+  absl::Duration asked_pause_;
 
   mutable absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

@@ -22,9 +22,9 @@ namespace dray {
 class MonitorPusher {
  public:
   struct Options {
-    std::string address;  // "host:5052"; empty: nothing is pushed
-    std::string service;  // "transfer"
-    absl::Duration period = absl::Milliseconds(250);
+    std::string address;                              // "host:5052"; empty: nothing is pushed
+    std::string service;                              // "transfer"
+    absl::Duration period = absl::Milliseconds(250);  // longer where monitor asks for it
     // Adds to each push what is not a metric: connections, transfers. May be empty. Called on the
     // pusher's thread.
     std::function<void(monitor::v1::PushRequest*)> fill;

@@ -47,8 +47,9 @@ class FakeMonitor : public monitor::v1::Monitor::Service {
   }
 
   grpc::Status Push(grpc::ServerContext* context, const PushRequest* request,
-                    monitor::v1::PushResponse*) override {
+                    monitor::v1::PushResponse* response) override {
     absl::MutexLock lock(&mutex_);
+    response->set_pause_ms(pause_ms_);
     while (stuck_ && !context->IsCancelled()) {
       mutex_.AwaitWithTimeout(absl::Condition(&never_), absl::Milliseconds(5));
     }
@@ -58,6 +59,10 @@ class FakeMonitor : public monitor::v1::Monitor::Service {
     return grpc::Status::OK;
   }
 
+  void AskForPause(uint32_t ms) {
+    absl::MutexLock lock(&mutex_);
+    pause_ms_ = ms;
+  }
   void Stick() {
     absl::MutexLock lock(&mutex_);
     stuck_ = true;
@@ -78,6 +83,7 @@ class FakeMonitor : public monitor::v1::Monitor::Service {
   absl::Mutex mutex_;
   int refuse_ ABSL_GUARDED_BY(mutex_);
   int seen_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint32_t pause_ms_ ABSL_GUARDED_BY(mutex_) = 0;
   bool stuck_ ABSL_GUARDED_BY(mutex_) = false;
   bool never_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<PushRequest> taken_ ABSL_GUARDED_BY(mutex_);
@@ -124,6 +130,22 @@ bool WaitUntil(const std::function<bool()>& condition) {
     absl::SleepFor(absl::Milliseconds(5));
   }
   return true;
+}
+
+TEST(MonitorPusherTest, WaitsAsLongAsMonitorAsksButTellsOfItsEndAtOnce) {
+  FakeMonitor monitor;
+  monitor.AskForPause(3'600'000);
+  {
+    MonitorPusher pusher(OptionsFor(monitor.address()), {});
+    ASSERT_EQ(monitor.Taken(1).size(), 1u);
+    // Fifty periods, and below the five seconds that no pause is longer than.
+    absl::SleepFor(absl::Milliseconds(500));
+    EXPECT_EQ(monitor.Taken(1).size(), 1u);
+    EXPECT_FALSE(monitor.Taken(1).front().last());
+  }
+  const auto taken = monitor.Taken(2);
+  ASSERT_EQ(taken.size(), 2u);
+  EXPECT_TRUE(taken.back().last());
 }
 
 TEST(MonitorPusherTest, PushesAbsoluteValuesFromEverySource) {

@@ -47,10 +47,11 @@ prometheus::ClientMetric MetricOf(const Instance& instance, const v1::Series& se
 }
 
 prometheus::MetricFamily Up(const std::vector<Instance>& instances) {
-  prometheus::MetricFamily family{"dray_up",
-                                  "1 if the instance pushes its metrics, 0 if it is silent.",
-                                  prometheus::MetricType::Gauge,
-                                  {}};
+  prometheus::MetricFamily family{
+      "dray_up",
+      "1 if the instance pushes its metrics, 0 if it is silent or stopped.",
+      prometheus::MetricType::Gauge,
+      {}};
   for (const Instance& instance : instances) {
     family.metric.push_back(Labelled(instance));
     family.metric.back().gauge.value = instance.up ? 1 : 0;

@@ -36,7 +36,7 @@ TEST(ExpositionTest, LabelsEachSeriesAndGroupsFamilies) {
   v1::Series* active = AddSeries(&push, "dray_connections_active", v1::GAUGE);
   active->set_value(2);
   EXPECT_EQ(Exposition({Make("t-1", push), Make("t-2", push, /*up=*/false)}),
-            "# HELP dray_up 1 if the instance pushes its metrics, 0 if it is silent.\n"
+            "# HELP dray_up 1 if the instance pushes its metrics, 0 if it is silent or stopped.\n"
             "# TYPE dray_up gauge\n"
             "dray_up{service=\"transfer\",instance=\"t-1\"} 1\n"
             "dray_up{service=\"transfer\",instance=\"t-2\"} 0\n"

@@ -1,15 +1,14 @@
 #include "services/monitor/instance_registry.h"
 
+#include <google/protobuf/arena.h>
+
 #include <algorithm>
-#include <chrono>
 #include <utility>
+
+#include "core/base/clock.h"
 
 namespace dray::monitor {
 namespace {
-
-absl::Time SteadyNow() {
-  return absl::UnixEpoch() + absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
-}
 
 prometheus::Family<prometheus::Counter>& Counter(prometheus::Registry& metrics, const char* name,
                                                  const char* help) {
@@ -19,6 +18,14 @@ prometheus::Family<prometheus::Counter>& Counter(prometheus::Registry& metrics, 
 bool IsNewer(const v1::PushRequest& push, const v1::PushRequest& last) {
   return std::make_pair(push.started_ns(), push.sequence()) >
          std::make_pair(last.started_ns(), last.sequence());
+}
+
+// A copy that lies in few pieces of memory, made and freed many times faster than one of many.
+std::shared_ptr<v1::PushRequest> CopyOnArena(const v1::PushRequest& push) {
+  auto arena = std::make_shared<google::protobuf::Arena>();
+  auto* copy = google::protobuf::Arena::CreateMessage<v1::PushRequest>(arena.get());
+  *copy = push;
+  return {std::move(arena), copy};
 }
 
 InstanceRegistry::Options WithDefaults(InstanceRegistry::Options options) {
@@ -37,48 +44,50 @@ InstanceRegistry::InstanceRegistry(Options options, prometheus::Registry& metric
       rejected_(Counter(metrics, "dray_monitor_rejected_total",
                         "Pushes, series, events and other things refused, by reason.")) {}
 
-absl::Status InstanceRegistry::Take(v1::PushRequest push) {
+absl::Status InstanceRegistry::Take(const v1::PushRequest& push) {
   pushes_.Increment();
-  return TakeOwn(std::move(push));
+  return TakeOwn(push);
 }
 
-absl::Status InstanceRegistry::TakeOwn(v1::PushRequest push) {
+absl::Status InstanceRegistry::TakeOwn(const v1::PushRequest& push) {
   if (absl::Status status = CheckIdentity(push); !status.ok()) {
     Count({{"bad_instance", 1}});
     return status;
   }
   Refusals refusals;
-  RemoveInadmissible(&push, &refusals);
+  std::shared_ptr<v1::PushRequest> kept = CopyOnArena(push);
+  RemoveInadmissible(kept.get(), &refusals);
   absl::Status status;
   {
     absl::MutexLock lock(&mutex_);
-    status = TakeLocked(std::move(push), &refusals);
+    status = TakeLocked(std::move(kept), &refusals);
   }
   Count(refusals);
   return status;
 }
 
-absl::Status InstanceRegistry::TakeLocked(v1::PushRequest push, Refusals* refusals) {
-  const auto known = entries_.find(push.instance());
+absl::Status InstanceRegistry::TakeLocked(std::shared_ptr<v1::PushRequest> push,
+                                          Refusals* refusals) {
+  const auto known = entries_.find(push->instance());
   if (known == entries_.end()) {
-    if (absl::Status status = MakeRoom(push.instance()); !status.ok()) {
+    if (absl::Status status = MakeRoom(push->instance()); !status.ok()) {
       ++(*refusals)["too_many_instances"];
       return status;
     }
-  } else if (!IsNewer(push, *known->second.push)) {
+  } else if (!IsNewer(*push, *known->second.push)) {
     late_.Increment();
     return absl::OkStatus();
   }
   const size_t before = known == entries_.end() ? 0 : known->second.bytes;
-  if (bytes_ - before + push.ByteSizeLong() > options_.max_bytes) {
+  if (bytes_ - before + push->ByteSizeLong() > options_.max_bytes) {
     ++(*refusals)["too_large"];
     return absl::ResourceExhaustedError(absl::StrCat("the instances' metrics take more than ",
                                                      options_.max_bytes, " bytes together"));
   }
-  Entry& entry = entries_[push.instance()];
-  TakeEvents(&push, &entry);
+  Entry& entry = entries_[push->instance()];
+  TakeEvents(push.get(), &entry);
   Release(&entry);
-  RemoveConflicts(&push, refusals);
+  RemoveConflicts(push.get(), refusals);
   Store(std::move(push), &entry);
   return absl::OkStatus();
 }
@@ -122,16 +131,16 @@ void InstanceRegistry::RemoveConflicts(v1::PushRequest* push, Refusals* refusals
   }
 }
 
-void InstanceRegistry::Store(v1::PushRequest push, Entry* entry) {
-  for (const v1::Family& family : push.families()) {
+void InstanceRegistry::Store(std::shared_ptr<const v1::PushRequest> push, Entry* entry) {
+  for (const v1::Family& family : push->families()) {
     MetricUse& use = metrics_[family.name()];
     use.type = family.type();
     ++use.users;
   }
-  entry->bytes = push.ByteSizeLong();
+  entry->bytes = push->ByteSizeLong();
   bytes_ += entry->bytes;
   entry->last_push = options_.now();
-  entry->push = std::make_shared<const v1::PushRequest>(std::move(push));
+  entry->push = std::move(push);
 }
 
 void InstanceRegistry::Release(Entry* entry) {
@@ -158,8 +167,18 @@ void InstanceRegistry::Sweep() {
 void InstanceRegistry::SweepLocked() {
   const absl::Time now = options_.now();
   for (auto it = entries_.begin(); it != entries_.end();) {
-    it = now - it->second.last_push >= options_.forget_after ? Forget(it) : std::next(it);
+    it = IsOver(it->second, now) ? Forget(it) : std::next(it);
   }
+}
+
+bool InstanceRegistry::IsOver(const Entry& entry, absl::Time now) const {
+  return now - entry.last_push >=
+         (entry.push->last() ? options_.forget_stopped_after : options_.forget_after);
+}
+
+absl::Duration InstanceRegistry::Pause() const {
+  absl::MutexLock lock(&mutex_);
+  return absl::Seconds(static_cast<double>(entries_.size()) / options_.max_pushes_per_second);
 }
 
 std::vector<Instance> InstanceRegistry::Instances() const {
@@ -169,9 +188,11 @@ std::vector<Instance> InstanceRegistry::Instances() const {
     const absl::Time now = options_.now();
     instances.reserve(entries_.size());
     for (const auto& [name, entry] : entries_) {
+      if (IsOver(entry, now)) continue;
       const absl::Duration since_push = now - entry.last_push;
-      if (since_push >= options_.forget_after) continue;
-      instances.push_back({entry.push, since_push, since_push < options_.stale_after});
+      const bool stopped = entry.push->last();
+      const bool up = !stopped && since_push < options_.stale_after;
+      instances.push_back({entry.push, since_push, up, stopped});
     }
   }
   std::stable_sort(instances.begin(), instances.end(), [](const Instance& a, const Instance& b) {

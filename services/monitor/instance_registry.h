@@ -27,6 +27,7 @@ struct Instance {
   std::shared_ptr<const v1::PushRequest> push;  // without events
   absl::Duration since_push;
   bool up = false;
+  bool stopped = false;  // by itself, and so not up
 };
 
 struct RecentEvent {
@@ -37,7 +38,8 @@ struct RecentEvent {
 
 // Keeps the latest push of each instance, and the latest events of all. An instance that is silent
 // for `stale_after` is down; one that is silent for `forget_after` is forgotten, its counters with
-// it. Memory is bounded whatever is pushed. Thread-safe; nothing here waits.
+// it; one that ended by itself is stopped at once and forgotten after `forget_stopped_after`.
+// Memory is bounded whatever is pushed. Thread-safe; nothing here waits.
 class InstanceRegistry {
  public:
   struct Options {
@@ -47,6 +49,10 @@ class InstanceRegistry {
     size_t max_bytes = 32 << 20;
     absl::Duration stale_after = absl::Seconds(15);
     absl::Duration forget_after = absl::Minutes(15);
+    // Long enough for its last counters to be scraped.
+    absl::Duration forget_stopped_after = absl::Minutes(1);
+    // Of all instances together; Pause() holds them to it.
+    double max_pushes_per_second = 400;
     // Only differences count. Default: the time since the machine started.
     std::function<absl::Time()> now;
   };
@@ -57,9 +63,12 @@ class InstanceRegistry {
   // Takes what is allowed of a push and counts what is not. A push that is not newer than the last
   // one taken is ignored. A later start time under a known name is a new run. INVALID_ARGUMENT
   // without a proper name; RESOURCE_EXHAUSTED when there is no room.
-  absl::Status Take(v1::PushRequest push);
+  absl::Status Take(const v1::PushRequest& push);
   // The same for what monitor tells of itself, which is not counted as a push.
-  absl::Status TakeOwn(v1::PushRequest push);
+  absl::Status TakeOwn(const v1::PushRequest& push);
+
+  // How long an instance is to wait between two pushes, at least.
+  absl::Duration Pause() const;
 
   // Forgets what has been silent for long. To be called now and then.
   void Sweep();
@@ -83,14 +92,16 @@ class InstanceRegistry {
     int users = 0;
   };
 
-  absl::Status TakeLocked(v1::PushRequest push, Refusals* refusals)
+  absl::Status TakeLocked(std::shared_ptr<v1::PushRequest> push, Refusals* refusals)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status MakeRoom(const std::string& instance) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TakeEvents(v1::PushRequest* push, Entry* entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RemoveConflicts(v1::PushRequest* push, Refusals* refusals)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Store(v1::PushRequest push, Entry* entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Store(std::shared_ptr<const v1::PushRequest> push, Entry* entry)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Release(Entry* entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool IsOver(const Entry& entry, absl::Time now) const;
   Entries::iterator Forget(Entries::iterator it) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SweepLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Count(const Refusals& refusals);

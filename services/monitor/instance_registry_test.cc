@@ -114,6 +114,30 @@ TEST_F(InstanceRegistryTest, SilentInstancesAreDownAndThenForgotten) {
   EXPECT_EQ(Value(registry.Instances().at(0)), 3);
 }
 
+TEST_F(InstanceRegistryTest, InstancesThatEndedAreNotUpAndSoonForgotten) {
+  InstanceRegistry& registry = Make();
+  v1::PushRequest last = Push("t-1", 1, 4);
+  last.set_last(true);
+  ASSERT_TRUE(registry.Take(last).ok());
+  const Instance ended = registry.Instances().at(0);
+  EXPECT_FALSE(ended.up);
+  EXPECT_TRUE(ended.stopped);
+  EXPECT_EQ(Value(ended), 4);
+  now_ += absl::Milliseconds(59'999);
+  EXPECT_EQ(registry.Instances().size(), 1u) << "its last counters are still to be scraped";
+  now_ += absl::Milliseconds(1);
+  EXPECT_TRUE(registry.Instances().empty());
+}
+
+TEST_F(InstanceRegistryTest, AsksForLongerPausesTheMoreInstancesPush) {
+  InstanceRegistry::Options options;
+  options.max_pushes_per_second = 10;
+  InstanceRegistry& registry = Make(options);
+  EXPECT_EQ(registry.Pause(), absl::ZeroDuration());
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(registry.Take(Push(absl::StrCat("t-", i), 1)).ok());
+  EXPECT_EQ(registry.Pause(), absl::Milliseconds(500));
+}
+
 TEST_F(InstanceRegistryTest, AFullRegistryTakesNewInstancesOnlyForDownOnes) {
   InstanceRegistry::Options options;
   options.max_instances = 3;

@@ -5,6 +5,9 @@
 #include <cmath>
 #include <set>
 #include <string_view>
+#include <unordered_set>
+#include <utility>
+#include <vector>
 
 #include "core/base/path.h"
 
@@ -74,10 +77,13 @@ const char* RefuseValue(const v1::Series& series, v1::MetricType type) {
 
 // Label names are of a known few and hold no '\0'; values are told apart by their lengths.
 std::string LabelKey(const v1::Series& series) {
-  const std::map<std::string, std::string> sorted(series.labels().begin(), series.labels().end());
+  std::vector<std::pair<std::string_view, std::string_view>> sorted;
+  sorted.reserve(series.labels().size());
+  for (const auto& [name, value] : series.labels()) sorted.emplace_back(name, value);
+  std::sort(sorted.begin(), sorted.end());
   std::string key;
   for (const auto& [name, value] : sorted)
-    absl::StrAppend(&key, name, " ", value.size(), " ", value);
+    key.append(name).append(absl::StrCat(" ", value.size(), " ")).append(value);
   return key;
 }
 
@@ -96,7 +102,7 @@ const char* RefuseFamily(const v1::Family& family, std::set<std::string>* names)
 }
 
 void FilterSeries(v1::Family* family, int* room, Refusals* refusals) {
-  std::set<std::string> seen;
+  std::unordered_set<std::string> seen;
   const v1::MetricType type = family->type();
   Filter(family->mutable_series(), [&](const v1::Series& series) {
     const char* reason = *room == 0 ? "too_many_series" : RefuseLabels(series);

@@ -51,7 +51,7 @@ class Site {
   const InstanceRegistry& registry_;
   const History& history_;
   std::shared_ptr<const std::string> part_;
-  absl::Time part_made_ = absl::InfinitePast();
+  absl::Time part_until_ = absl::InfinitePast();
   std::atomic<bool> stopping_{false};
 };
 

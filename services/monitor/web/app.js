@@ -45,7 +45,7 @@ const tables = {
   ], (item) => `${item.instance}/${item.id}`, "Nobody is connected."),
   services: new Table("services", "", [
     {label: "Service", kind: "name", cell: (item) => ({text: item.service})},
-    {label: "Health", kind: "plain", cell: (item) => ({tag: item.health, text: item.up ? "up" : `down for ${format.duration(item.seconds_since_push)}`})},
+    {label: "Health", kind: "plain", cell: (item) => ({tag: item.health, text: item.up ? "up" : `${item.health} ${format.duration(item.seconds_since_push)} ago`})},
     {label: "Version", kind: "plain", cell: (item) => ({text: item.version})},
     {label: "Up for", kind: "number", cell: (item) => ({text: item.up ? format.duration(item.uptime_seconds) : "–"})},
     {label: "Errors", kind: "number", cell: (item) => ({text: format.count(item.errors)})},
