@@ -111,7 +111,7 @@ void Console::ShowFile(const FileReport& report) {
     Error(why.find(name) != std::string::npos ? why : absl::StrCat(name, ": ", why),
           ConnectionIdOf(report.status));
   } else {
-    if (spdlog::should_log(spdlog::level::info)) spdlog::info("{}", FileJson(report));
+    LogFor(report.connection_id, spdlog::level::info, "{}", FileJson(report));
   }
   if (options_.json) Print(FileJson(report));
 }

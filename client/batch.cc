@@ -255,7 +255,8 @@ void BatchPipeline::ReportDone(const SmallItem& item,
        .local = item.local,
        .remote = item.remote,
        .size_bytes = item.metadata.size(),
-       .version = answer.version()});
+       .version = answer.version(),
+       .connection_id = channel_->connection_id()});
 }
 
 }  // namespace dray

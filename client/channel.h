@@ -26,6 +26,8 @@ class Channel {
 
   // The live connection, or a new one.
   absl::StatusOr<std::shared_ptr<Connection>> Connect();
+  // The live connection's id, or empty.
+  std::string connection_id() const { return connection_ == nullptr ? "" : connection_->id(); }
   // Lets the connection go; it ends when the last call on it has.
   void Drop() { connection_.reset(); }
 

@@ -113,7 +113,7 @@ absl::Status Connection::Greet() {
   if (limits_.unacknowledged_bytes() == 0) {
     limits_.set_unacknowledged_bytes(kDefaultUnacknowledgedBytes);
   }
-  server_software_ = welcome->software();
+  if (IsPlainId(welcome->connection_id())) id_ = welcome->connection_id();
   return absl::OkStatus();
 }
 

@@ -77,7 +77,9 @@ class Connection {
   absl::Status status() const;
 
   const wire::v1::Limits& limits() const { return limits_; }
-  const std::string& server_software() const { return server_software_; }
+  // Names this connection in the server's log, events and errors. Empty where the server tells
+  // none.
+  const std::string& id() const { return id_; }
 
   // While one exists the server owes this side something: silence beyond the limit ends the
   // connection.
@@ -121,8 +123,8 @@ class Connection {
   Socket socket_;
   const std::shared_ptr<SlabPool> slabs_;
   uint64_t cancel_hook_ = 0;
-  wire::v1::Limits limits_;      // set before the first request
-  std::string server_software_;  // set before the first request
+  wire::v1::Limits limits_;  // set before the first request
+  std::string id_;           // set before the first request
 
   absl::Mutex write_mu_;
   std::atomic<int64_t> last_sent_ns_{0};

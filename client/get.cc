@@ -94,7 +94,7 @@ bool GetWorker::IsThere(const RemoteFile& file) {
   const absl::Status set = SetMetadata(fd->get(), file.version.metadata(), options_);
   operation_.tracker->AddDone(static_cast<int64_t>(file.size_bytes()));
   operation_.tracker->AddChunks(chunks);
-  ReportFile(operation_.tracker, file,
+  ReportFile(operation_.tracker, *channel_, file,
              set.ok() ? FileReport::Outcome::kUnchanged : FileReport::Outcome::kFailed,
              WithContext(set, EscapeName(file.local)));
   return true;

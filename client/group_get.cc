@@ -33,9 +33,13 @@ absl::Status CheckItem(const RemoteFile& file, const wire::v1::GetItems::Item& i
 // Tells the files of a flight apart in the stream of their chunks.
 class FlightReceiver {
  public:
-  FlightReceiver(const Operation& operation, const GetOptions& options,
+  FlightReceiver(const Operation& operation, const Channel& channel, const GetOptions& options,
                  std::vector<RemoteFile>* files, Download* download)
-      : operation_(operation), options_(options), files_(*files), download_(download) {}
+      : operation_(operation),
+        channel_(channel),
+        options_(options),
+        files_(*files),
+        download_(download) {}
 
   // OK when the answer was received whole. `done` tells which files are dealt with, in any case.
   absl::Status Run() {
@@ -137,11 +141,12 @@ class FlightReceiver {
   }
   void Report(size_t index, const absl::Status& status) {
     done_[index] = true;
-    ReportFile(operation_.tracker, files_[index],
+    ReportFile(operation_.tracker, channel_, files_[index],
                status.ok() ? FileReport::Outcome::kDone : FileReport::Outcome::kFailed, status);
   }
 
   const Operation& operation_;
+  const Channel& channel_;
   const GetOptions& options_;
   std::vector<RemoteFile>& files_;
   Download* const download_;
@@ -156,14 +161,15 @@ class FlightReceiver {
 
 }  // namespace
 
-void ReportFile(Tracker* tracker, const RemoteFile& file, FileReport::Outcome outcome,
-                const absl::Status& status) {
+void ReportFile(Tracker* tracker, const Channel& channel, const RemoteFile& file,
+                FileReport::Outcome outcome, const absl::Status& status) {
   tracker->Report({.outcome = outcome,
                    .kind = wire::v1::FILE,
                    .local = file.local,
                    .remote = file.version.path(),
                    .size_bytes = file.size_bytes(),
                    .version = file.version.number(),
+                   .connection_id = channel.connection_id(),
                    .status = status});
 }
 
@@ -228,7 +234,7 @@ void GroupGet::ForgetDownloads() {
 }
 
 absl::Status GroupGet::Receive(Flight* flight) {
-  FlightReceiver receiver(operation_, options_, &flight->files, flight->download.get());
+  FlightReceiver receiver(operation_, *channel_, options_, &flight->files, flight->download.get());
   const absl::Status status = receiver.Run();
   std::vector<RemoteFile> left;
   for (size_t i = 0; i < flight->files.size(); ++i) {
@@ -272,7 +278,7 @@ void GroupGet::AskOneByOne(Flight flight) {
 
 void GroupGet::FailFiles(const Flight& flight, const absl::Status& status) {
   for (const RemoteFile& file : flight.files) {
-    ReportFile(operation_.tracker, file, FileReport::Outcome::kFailed, status);
+    ReportFile(operation_.tracker, *channel_, file, FileReport::Outcome::kFailed, status);
   }
 }
 

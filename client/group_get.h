@@ -14,8 +14,8 @@
 
 namespace dray {
 
-void ReportFile(Tracker* tracker, const RemoteFile& file, FileReport::Outcome outcome,
-                const absl::Status& status = absl::OkStatus());
+void ReportFile(Tracker* tracker, const Channel& channel, const RemoteFile& file,
+                FileReport::Outcome outcome, const absl::Status& status = absl::OkStatus());
 
 // Opens what stands at the file's target when that is a regular file; NOT_FOUND or
 // FAILED_PRECONDITION otherwise.

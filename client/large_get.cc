@@ -302,7 +302,7 @@ absl::Status Attempt::FetchSome(const wire::v1::Get& get, absl::Span<const FileC
 absl::Status GetLarge(const Operation& operation, Channel* channel, const RemoteFile& file,
                       const GetOptions& options) {
   const auto fail = [&](const absl::Status& status) {
-    ReportFile(operation.tracker, file, FileReport::Outcome::kFailed, status);
+    ReportFile(operation.tracker, *channel, file, FileReport::Outcome::kFailed, status);
     DRAY_RETURN_IF_ERROR(operation.cancellation->Check());
     // A server that cannot be reached after all retries will not be for the next file either.
     return absl::IsUnavailable(status) ? status : absl::OkStatus();
@@ -318,7 +318,7 @@ absl::Status GetLarge(const Operation& operation, Channel* channel, const Remote
     if (!set.ok()) return fail(WithContext(set, EscapeName(file.local)));
     operation.tracker->AddDone(static_cast<int64_t>(file.size_bytes()));
     operation.tracker->AddChunks(existing->chunk_count());
-    ReportFile(operation.tracker, file, FileReport::Outcome::kUnchanged);
+    ReportFile(operation.tracker, *channel, file, FileReport::Outcome::kUnchanged);
     return absl::OkStatus();
   }
   const absl::Status got = operation.MakeRetrier().Run([&]() -> absl::Status {
@@ -330,7 +330,7 @@ absl::Status GetLarge(const Operation& operation, Channel* channel, const Remote
     return status;
   });
   if (!got.ok()) return fail(got);
-  ReportFile(operation.tracker, file, FileReport::Outcome::kDone);
+  ReportFile(operation.tracker, *channel, file, FileReport::Outcome::kDone);
   return absl::OkStatus();
 }
 

@@ -47,7 +47,9 @@ struct FileReport {
   std::string remote;  // remote path, relative to the server's top
   uint64_t size_bytes = 0;
   uint64_t version = 0;  // 0: not known
-  absl::Status status;   // kFailed: why
+  // Of the connection it went over, as the server's log has it. Empty: none, or not known.
+  std::string connection_id = {};
+  absl::Status status = {};  // kFailed: why
 };
 
 // Called from threads of the library, one call at a time; they must return soon and not call the

@@ -199,7 +199,8 @@ absl::Status PutWorker::PutLarge(const LocalEntry& entry) {
        .local = entry.local,
        .remote = entry.remote,
        .size_bytes = done->version().metadata().size(),
-       .version = done->version().number()});
+       .version = done->version().number(),
+       .connection_id = channel_->connection_id()});
   return absl::OkStatus();
 }
 

@@ -20,14 +20,6 @@ constexpr char kRetryPayload[] = "dray/retry-after-ms";
 constexpr char kConnectionPayload[] = "dray/connection";
 constexpr size_t kMaxConnectionIdBytes = 64;
 
-// Of what a server sends, only what cannot harm a terminal or a log.
-bool IsPlain(const std::string& id) {
-  return !id.empty() && id.size() <= kMaxConnectionIdBytes &&
-         std::all_of(id.begin(), id.end(), [](char c) {
-           return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-';
-         });
-}
-
 // More of a message than this is not for people.
 constexpr size_t kMaxMessageBytes = 2000;
 
@@ -53,10 +45,17 @@ absl::Status StatusFromWire(const wire::v1::Error& error) {
   if (error.retry()) {
     status.SetPayload(kRetryPayload, absl::Cord(absl::StrCat(error.retry_after_ms())));
   }
-  if (IsPlain(error.connection_id())) {
+  if (IsPlainId(error.connection_id())) {
     status.SetPayload(kConnectionPayload, absl::Cord(error.connection_id()));
   }
   return status;
+}
+
+bool IsPlainId(const std::string& id) {
+  return !id.empty() && id.size() <= kMaxConnectionIdBytes &&
+         std::all_of(id.begin(), id.end(), [](char c) {
+           return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-';
+         });
 }
 
 std::string ConnectionIdOf(const absl::Status& status) {

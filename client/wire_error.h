@@ -20,6 +20,9 @@ bool MayRetry(const absl::Status& status);
 // When the server wants to be asked again, if it said so.
 std::optional<absl::Duration> RetryAfter(const absl::Status& status);
 
+// Whether a connection's id, as a server sent it, can harm neither a terminal nor a log.
+bool IsPlainId(const std::string& id);
+
 // The id under which the server's log, its events and monitor's page know the connection on which
 // the error came; empty if it is none of the server's.
 std::string ConnectionIdOf(const absl::Status& status);

@@ -5,9 +5,12 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <regex>
+#include <set>
 #include <string>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "dray/wire/v1/wire.pb.h"
 #include "tests/support/files.h"
@@ -62,6 +65,37 @@ TEST(ConnectionIdTest, IsTheSameEverywhere) {
     }
     return false;
   })) << stack.delta().Output();
+}
+
+TEST(ConnectionIdTest, TheClientsLogTellsItOfEachFileThatMoved) {
+  Stack::Options options;
+  options.transfer_flags = {"--log-level", "debug"};
+  Stack stack(options);
+  stack.Start();
+  ASSERT_FALSE(HasFatalFailure());
+  WriteRandomFile(stack.Path("large"), 5 << 20, 1);
+  WriteFile(stack.Path("small"), "small");
+  const std::string logs = stack.Path("client-logs");
+  for (const char* name : {"large", "small"}) {
+    const std::string remote = absl::StrCat(":/", name);
+    ASSERT_EQ(stack.Dray({"put", stack.Path(name), remote, "--log", logs}).status, 0);
+    ASSERT_EQ(stack.Dray({"get", remote, stack.Path("back"), "--log", logs}).status, 0);
+  }
+  std::set<std::string> ids;
+  const std::string log = LogsIn(logs);
+  for (absl::string_view line : absl::StrSplit(log, '\n')) {
+    if (!absl::StrContains(line, "\"kind\":\"file\"")) continue;
+    static const std::regex kId("INFO - \\[(c[0-9a-f]+-[0-9a-f]+)\\] ");
+    std::match_results<absl::string_view::const_iterator> match;
+    ASSERT_TRUE(std::regex_search(line.begin(), line.end(), match, kId)) << line;
+    ids.insert(match[1].str());
+  }
+  EXPECT_EQ(ids.size(), 4u) << log;
+  for (const std::string& id : ids) {
+    EXPECT_TRUE(Eventually(kSoon, [&] {
+      return absl::StrContains(stack.transfer().Output(), "[" + id + "] closed");
+    })) << id;
+  }
 }
 
 TEST(ConnectionIdTest, EventsTellIt) {

@@ -97,8 +97,11 @@ absl::Status Download::TakeChunks(const delta::v1::ResolveResponse::Chunks& chun
   if (headers_.empty()) return BrokenAnswer();
   locations_ += static_cast<size_t>(chunks.chunks_size());
   for (const delta::v1::StoredChunk& chunk : chunks.chunks()) {
-    runs_.Add(SegmentRun{static_cast<SegmentId>(chunk.segment()), chunk.offset(), chunk.stored(),
-                         headers_.size() - 1});
+    runs_.Add({.segment = static_cast<SegmentId>(chunk.segment()),
+               .offset_bytes = chunk.offset(),
+               .length_bytes = chunk.stored(),
+               .item = headers_.size() - 1,
+               .content_bytes = chunk.length()});
   }
   return absl::OkStatus();
 }

@@ -24,6 +24,7 @@ void SegmentRunBuilder::Add(const SegmentRun& record) {
         last.offset_bytes + last.length_bytes == record.offset_bytes &&
         last.length_bytes + record.length_bytes <= kMaxRunBytes) {
       last.length_bytes += record.length_bytes;
+      last.content_bytes += record.content_bytes;
       return;
     }
   }
@@ -50,6 +51,21 @@ absl::Status SegmentRunSender::OpenRun() {
   return CannotRead(run, absl::StrCat("it has ", open_size_bytes_, " bytes only"));
 }
 
+void SegmentRunSender::CountSent(uint64_t bytes) {
+  // A run stores some 4 MiB and stands for 2^38 bytes at most: nothing here overflows.
+  const SegmentRun& run = runs_[next_];
+  const auto content = [&run](uint64_t sent) {
+    return run.content_bytes * sent / run.length_bytes;
+  };
+  sent_bytes_ += bytes;
+  content_bytes_ += content(sent_of_run_ + bytes) - content(sent_of_run_);
+  sent_of_run_ += bytes;
+  if (sent_of_run_ == run.length_bytes) {
+    sent_of_run_ = 0;
+    ++next_;
+  }
+}
+
 absl::Status SegmentRunSender::Send(int socket, uint64_t limit_bytes) {
   blocked_ = false;
   uint64_t sent_now = 0;
@@ -68,13 +84,8 @@ absl::Status SegmentRunSender::Send(int socket, uint64_t limit_bytes) {
       return absl::UnavailableError(ErrnoStatus(errno, "cannot send").message());
     }
     if (sent == 0) return CannotRead(run, "it became shorter");
-    sent_bytes_ += static_cast<uint64_t>(sent);
     sent_now += static_cast<uint64_t>(sent);
-    sent_of_run_ += static_cast<uint64_t>(sent);
-    if (sent_of_run_ == run.length_bytes) {
-      sent_of_run_ = 0;
-      ++next_;
-    }
+    CountSent(static_cast<uint64_t>(sent));
   }
   return absl::OkStatus();
 }

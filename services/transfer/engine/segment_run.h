@@ -17,7 +17,8 @@ struct SegmentRun {
   SegmentId segment{};
   uint64_t offset_bytes = 0;
   uint64_t length_bytes = 0;
-  size_t item = 0;  // the file that the first of them belongs to
+  size_t item = 0;             // the file that the first of them belongs to
+  uint64_t content_bytes = 0;  // of the files, before compression and without records' heads
 };
 
 // Puts records in file order together to runs.
@@ -53,17 +54,21 @@ class SegmentRunSender {
   bool blocked() const { return blocked_; }
   // What was sent since this was last asked.
   uint64_t TakeSentBytes() { return std::exchange(sent_bytes_, 0); }
+  // The files' bytes in it; within a run, in proportion.
+  uint64_t TakeContentBytes() { return std::exchange(content_bytes_, 0); }
   // The run that an error is about.
   const SegmentRun& current() const { return runs_[next_]; }
 
  private:
   absl::Status OpenRun();
+  void CountSent(uint64_t bytes);
 
   SegmentStore* const store_;
   const std::vector<SegmentRun> runs_;
   size_t next_ = 0;
   uint64_t sent_of_run_ = 0;
   uint64_t sent_bytes_ = 0;
+  uint64_t content_bytes_ = 0;
   bool blocked_ = false;
   SegmentId open_id_{};
   std::shared_ptr<const ReadableSegment> open_;

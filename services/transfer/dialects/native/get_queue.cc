@@ -147,7 +147,7 @@ awaitable<absl::Status> GetQueue::SendTurn(uint16_t request, Download* download,
     co_await connection_->engine().disk->Run(job);
     const uint64_t sent = sender->TakeSentBytes();
     transport.CountSent(sent);
-    download->transfer().Moved(sent);
+    download->transfer().Moved(sender->TakeContentBytes());
     if (RequestTable::Request* const found = connection_->requests().Find(request)) {
       found->last_answer = std::chrono::steady_clock::now();
     }
