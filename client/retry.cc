@@ -37,8 +37,11 @@ absl::Duration Retrier::NextWait(const absl::Status& failure) const {
   absl::Duration wait = policy_.first_wait;
   for (int i = 0; i < failures_ && wait < policy_.max_wait; ++i) wait *= 2;
   wait = std::min(wait, policy_.max_wait);
-  // A server may ask for less or more, but not for forever.
-  return std::min(RetryAfter(failure).value_or(wait), policy_.max_wait);
+  // A server may say that it is worth trying again at once, or ask for more than would be waited
+  // otherwise, but not for forever.
+  const auto asked = RetryAfter(failure);
+  if (asked == absl::ZeroDuration()) return absl::ZeroDuration();
+  return std::min(std::max(wait, asked.value_or(wait)), policy_.max_wait);
 }
 
 }  // namespace dray

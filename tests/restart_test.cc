@@ -88,7 +88,8 @@ TEST_F(RestartTest, NobodyNeedsMonitor) {
 TEST_F(RestartTest, WithoutDeltaClientsAreToldThatItIsUnavailable) {
   CheckWorks();
   stack_.delta().Kill();
-  const CommandResult put = stack_.Dray({"put", "--json", stack_.Path("tree/large"), ":/other"});
+  const CommandResult put =
+      stack_.Dray({"put", "--json", "--retries", "1", stack_.Path("tree/large"), ":/other"});
   EXPECT_EQ(put.status, 1) << put.out;
   EXPECT_THAT(put.out, HasSubstr("UNAVAILABLE"));
   EXPECT_THAT(put.err, HasSubstr("delta"));
@@ -125,7 +126,8 @@ TEST_F(RestartTest, ClientWaitsForATransferThatComesBack) {
 TEST_F(RestartTest, WithoutTransferTheClientSaysWhereItTried) {
   const std::string address = stack_.server();
   stack_.transfer().Stop();
-  const CommandResult put = stack_.Dray({"put", stack_.Path("tree/large"), ":/other"});
+  const CommandResult put =
+      stack_.Dray({"put", "--retries", "1", stack_.Path("tree/large"), ":/other"});
   EXPECT_EQ(put.status, 1);
   EXPECT_THAT(put.err, HasSubstr(address));
 }

@@ -148,6 +148,7 @@ class Server::Impl {
   void StartDelta() {
     DeltaClient::Options options;
     options.address = options_.delta;
+    options.deadline = absl::FromChrono(options_.delta_deadline);
     options.on_health = [this](bool healthy) {
       admin_->SetDeltaServing(healthy);
       const std::string text =

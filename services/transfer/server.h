@@ -19,8 +19,9 @@ class Server {
   struct Options {
     std::vector<Address> listen;
     Address admin;
-    std::string data;     // the store's folder
-    std::string delta;    // "host:port"
+    std::string data;                                                     // the store's folder
+    std::string delta;                                                    // "host:port"
+    std::chrono::milliseconds delta_deadline = std::chrono::seconds(30);  // for each answer
     std::string monitor;  // "host:port"; empty: none
     int loops = 1;        // event loop threads
     int disk_threads = 8;

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <thread>
 #include <vector>
@@ -148,6 +149,105 @@ TEST_F(ServerTest, DeltaIsAwayAndComesBack) {
     done = Upload(&again, kRequest, "file", file);
   }
   ASSERT_TRUE(done.ok()) << done.status();
+}
+
+TEST_F(ServerTest, ADeltaThatDoesNotAnswerIsWaitedForUpToADeadline) {
+  TestServer server(
+      [](Server::Options* options) { options->delta_deadline = std::chrono::milliseconds(200); });
+  const TestFile file(RandomContent(100'000, 10));
+  {
+    WireClient client(server.address());
+    ASSERT_TRUE(client.Greet().ok());
+    ASSERT_TRUE(Upload(&client, kRequest, "file", file).ok());
+  }
+  server.delta().SetDelay(absl::Seconds(3));
+  const auto ask = [&](FrameType type, const google::protobuf::MessageLite& question,
+                       FrameType answer) {
+    WireClient client(server.address());
+    ASSERT_TRUE(client.Greet().ok());
+    const auto frame = client.Call(type, kRequest, question, answer);
+    absl::Status status = frame.status();
+    if (frame.ok() && answer == FrameType::kGetItems) {
+      status = ToStatus(frame->As<wire::v1::GetItems>().items(0).error());
+    }
+    EXPECT_TRUE(absl::IsDeadlineExceeded(status)) << FrameTypeName(type) << ": " << status;
+    EXPECT_THAT(status.message(), HasSubstr(server.delta().address())) << FrameTypeName(type);
+  };
+  wire::v1::Get get;
+  get.add_items()->mutable_version()->set_path("file");
+  ask(FrameType::kGet, get, FrameType::kGetItems);
+  wire::v1::GetEntries entries;
+  entries.mutable_version()->set_path("file");
+  ask(FrameType::kGetEntries, entries, FrameType::kEntries);
+  ask(FrameType::kList, wire::v1::List(), FrameType::kVersions);
+  wire::v1::History history;
+  history.set_path("file");
+  ask(FrameType::kHistory, history, FrameType::kVersions);
+  wire::v1::Stat stat;
+  stat.mutable_version()->set_path("file");
+  ask(FrameType::kStat, stat, FrameType::kChanged);
+
+  WireClient client(server.address());
+  ASSERT_TRUE(client.Greet().ok());
+  ASSERT_TRUE(OpenUpload(&client, kRequest, "other").ok());
+  const absl::Status late = OfferFile(&client, kRequest, file).status();
+  EXPECT_TRUE(absl::IsDeadlineExceeded(late)) << late;
+}
+
+// Delta owes nothing meanwhile.
+TEST_F(ServerTest, AClientMayTakeItsTime) {
+  TestServer server(
+      [](Server::Options* options) { options->delta_deadline = std::chrono::milliseconds(200); });
+  const TestFile file(RandomContent(100'000, 11));
+  WireClient client(server.address());
+  ASSERT_TRUE(client.Greet().ok());
+  ASSERT_TRUE(OpenUpload(&client, kRequest, "file").ok());
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  const auto wanted = OfferFile(&client, kRequest, file);
+  ASSERT_TRUE(wanted.ok()) << wanted.status();
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  for (const auto& chunk : *wanted) client.SendBytes(DataFrameOf(chunk.id, chunk.bytes));
+  const auto done = CommitUpload(&client, kRequest, file);
+  EXPECT_TRUE(done.ok()) << done.status();
+}
+
+// An upload whose chunks are all known, but not its node, sent without waiting for any answer.
+void SendAtOnce(WireClient* client, const TestFile& known) {
+  Node leaf = known.nodes[0].node;
+  std::reverse(leaf.entries.begin(), leaf.entries.end());
+  const std::string encoding = EncodeNode(leaf);
+  const std::string root(IdOfNode(AsBytes(encoding)).view());
+  ASSERT_TRUE(OpenUpload(client, kRequest, "backwards").ok());
+  wire::v1::PutOffer offer;
+  offer.set_node_ids(root);
+  client->Send(FrameType::kPutOffer, kRequest, offer);
+  wire::v1::PutNode node;
+  node.set_encoding(encoding);
+  client->Send(FrameType::kPutNode, kRequest, node);
+  wire::v1::PutCommit commit;
+  commit.set_root(root);
+  *commit.mutable_metadata() = known.metadata();
+  client->Send(FrameType::kPutCommit, kRequest, commit);
+}
+
+TEST_F(ServerTest, ACommitWaitsForDeltasAnswers) {
+  const TestFile known(RandomContent(300'000, 12));
+  ASSERT_TRUE(Upload(&client_, kRequest, "known", known).ok());
+  server_.delta().SetDelay(absl::Milliseconds(300));  // of which the node takes two
+  SendAtOnce(&client_, known);
+  const auto done = client_.ReadUntil(FrameType::kPutDone);
+  EXPECT_TRUE(done.ok()) << done.status();
+}
+
+TEST_F(ServerTest, ACommitWaitsInVainForADeltaThatIsGone) {
+  const TestFile known(RandomContent(300'000, 13));
+  ASSERT_TRUE(Upload(&client_, kRequest, "known", known).ok());
+  server_.delta().SetDelay(absl::Seconds(1));
+  SendAtOnce(&client_, known);
+  server_.delta().Stop();
+  const absl::Status gone = client_.ReadUntil(FrameType::kPutDone).status();
+  EXPECT_TRUE(absl::IsUnavailable(gone)) << gone;
+  EXPECT_EQ(server_.delta().version_count("backwards"), 0u);
 }
 
 TEST_F(ServerTest, ASlowAnswerIsAnnounced) {

@@ -4,6 +4,8 @@
 #include <grpcpp/security/credentials.h>
 
 #include <atomic>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <utility>
 
 #include "core/base/clock.h"
@@ -18,6 +20,11 @@ using boost::asio::awaitable;
 using delta::v1::Delta;
 using internal::OpenCalls;
 
+absl::Status TookTooLong(const std::string& address) {
+  return absl::DeadlineExceededError(
+      absl::StrCat("the delta service at ", address, " took too long; try again"));
+}
+
 absl::Status FromGrpc(const grpc::Status& status, const std::string& address) {
   if (status.ok()) return absl::OkStatus();
   const auto code = static_cast<absl::StatusCode>(status.error_code());
@@ -26,9 +33,10 @@ absl::Status FromGrpc(const grpc::Status& status, const std::string& address) {
         "the delta service at ", address, " cannot be reached; it may be starting: try again (",
         status.error_message(), ")"));
   }
-  if (code == absl::StatusCode::kDeadlineExceeded) {
-    return absl::DeadlineExceededError(
-        absl::StrCat("the delta service at ", address, " took too long; try again"));
+  if (code == absl::StatusCode::kDeadlineExceeded) return TookTooLong(address);
+  if (code == absl::StatusCode::kCancelled) {  // by a server that stops, or by Shutdown() here
+    return absl::UnavailableError(absl::StrCat("the delta service at ", address,
+                                               " ended the call; it may be stopping: try again"));
   }
   return absl::Status(code, status.error_message());
 }
@@ -55,8 +63,8 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
 template <typename Message>
 class ReadStream final : public MessageStream<Message> {
  public:
-  ReadStream(std::shared_ptr<internal::ReadCall<Message>> call, std::string address)
-      : call_(std::move(call)), address_(std::move(address)) {
+  ReadStream(std::shared_ptr<internal::ReadCall<Message>> call, const DeltaClient::Options& options)
+      : call_(std::move(call)), address_(options.address), deadline_(options.deadline) {
     call_->Begin(call_);
   }
   ~ReadStream() override {
@@ -64,10 +72,19 @@ class ReadStream final : public MessageStream<Message> {
   }
 
   awaitable<absl::StatusOr<bool>> Read(Message* message) override {
+    const auto executor = co_await boost::asio::this_coro::executor;
+    boost::asio::steady_timer timer(executor, absl::ToChronoNanoseconds(deadline_));
+    timer.async_wait([call = call_, late = late_](const boost::system::error_code& cancelled) {
+      if (cancelled) return;
+      *late = true;
+      call->context()->TryCancel();
+    });
     const bool more = co_await call_->Read(message);
+    timer.cancel();
     if (more) co_return true;
     finished_ = true;
     const grpc::Status status = co_await call_->Finish();
+    if (*late_) co_return TookTooLong(address_);
     if (!status.ok()) co_return FromGrpc(status, address_);
     co_return false;
   }
@@ -75,6 +92,8 @@ class ReadStream final : public MessageStream<Message> {
  private:
   const std::shared_ptr<internal::ReadCall<Message>> call_;
   const std::string address_;
+  const absl::Duration deadline_;
+  const std::shared_ptr<bool> late_ = std::make_shared<bool>(false);
   bool finished_ = false;
 };
 
@@ -160,7 +179,7 @@ class DeltaClient::Impl {
     auto call = std::make_shared<internal::ReadCall<Message>>(open_calls_);
     AddConnection(call->context(), connection_id);
     (stub_->async()->*method)(call->context(), &request, call.get());
-    return std::make_unique<ReadStream<Message>>(std::move(call), options_.address);
+    return std::make_unique<ReadStream<Message>>(std::move(call), options_);
   }
 
   std::unique_ptr<CompareStream> Compare(std::string_view connection_id) {
@@ -176,7 +195,7 @@ class DeltaClient::Impl {
   }
 
   bool healthy() const { return health_.healthy(); }
-  const std::string& address() const { return options_.address; }
+  const Options& options() const { return options_; }
 
  private:
   const Options options_;
@@ -237,7 +256,9 @@ DRAY_DELTA_CALL(Restore, RestoreRequest, ChangedResponse)
 #undef DRAY_DELTA_CALL
 
 bool DeltaClient::healthy() const { return impl_->healthy(); }
-const std::string& DeltaClient::address() const { return impl_->address(); }
+const std::string& DeltaClient::address() const { return impl_->options().address; }
+absl::Duration DeltaClient::deadline() const { return impl_->options().deadline; }
+absl::Status DeltaClient::TookTooLong() const { return transfer::TookTooLong(address()); }
 void DeltaClient::Shutdown() { impl_->Shutdown(); }
 
 }  // namespace dray::transfer

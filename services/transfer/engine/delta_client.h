@@ -42,7 +42,8 @@ class DeltaClient {
  public:
   struct Options {
     std::string address;  // "host:5051"
-    // Of calls with one answer.
+    // Of calls with one answer, and of each message that is read from a stream; a Compare's reader
+    // may have to wait for longer, since it is told only what it asked.
     absl::Duration deadline = absl::Seconds(30);
     // Between questions after delta's health.
     absl::Duration health_period = absl::Seconds(1);
@@ -79,9 +80,12 @@ class DeltaClient {
 
   // Whether delta said that it serves when it was last asked.
   bool healthy() const;
+  absl::Duration deadline() const;
+  // What to say when delta has not answered for that long.
+  absl::Status TookTooLong() const;
   const std::string& address() const;
 
-  // Cancels every call and refuses new ones, with CANCELLED.
+  // Cancels every call and refuses new ones, with UNAVAILABLE.
   void Shutdown();
 
  private:

@@ -37,7 +37,8 @@ UploadSession::UploadSession(const Engine* engine, boost::asio::any_io_executor 
       executor_(std::move(executor)),
       target_(std::move(target)),
       transfer_(connection, Direction::kUpload, target_.path),
-      connection_id_(connection->info().id) {
+      connection_id_(connection->info().id),
+      answer_timer_(executor_) {
   transfer_.SetTotal(target_.size);
 }
 
@@ -64,8 +65,11 @@ awaitable<absl::StatusOr<std::shared_ptr<UploadSession>>> UploadSession::Open(
 
 awaitable<absl::Status> UploadSession::Begin() {
   stream_ = engine_->delta->Compare(connection_id_);
+  SetAnswerTimer();
   delta::v1::CompareResponse response;
   const absl::StatusOr<bool> answered = co_await stream_->Read(&response);
+  StopAnswerTimer();
+  if (late_) co_return engine_->delta->TookTooLong();
   if (!answered.ok()) co_return answered.status();
   if (!*answered || !response.has_opened()) co_return BrokenAnswer();
   session_ = response.opened().session();
@@ -89,6 +93,7 @@ awaitable<absl::Status> UploadSession::Offer(std::string node_ids) {
   if (node_ids.empty() || node_ids.size() % kDigestBytes != 0) {
     co_return absl::InvalidArgumentError("offered node ids must be 32 bytes each");
   }
+  if (!answers_owed()) SetAnswerTimer();
   offered_ += node_ids.size() / kDigestBytes;
   if (offered_ - answered_ > kMaxPending) co_return TooMuchPending("nodes offered");
   delta::v1::CompareRequest request;
@@ -103,6 +108,7 @@ awaitable<absl::Status> UploadSession::AddNode(uint64_t ordinal, std::string enc
   if (encoding.size() < kNodeHeadBytes || encoding.size() > kMaxEncodingBytes) {
     co_return absl::InvalidArgumentError("a node's encoding has a wrong length");
   }
+  if (!answers_owed()) SetAnswerTimer();
   const size_t entries = (encoding.size() - kNodeHeadBytes) / kLeafEntryBytes;
   pending_entries_ += entries;
   if (pending_entries_ > kMaxPending) co_return TooMuchPending("entries of nodes");
@@ -127,11 +133,31 @@ awaitable<absl::StatusOr<UploadSession::Answer>> UploadSession::ReadAnswer() {
   delta::v1::CompareResponse response;
   const absl::StatusOr<bool> answered = co_await stream_->Read(&response);
   if (closed_) co_return absl::CancelledError("the upload was ended");
+  if (late_) co_return engine_->delta->TookTooLong();
   if (!answered.ok()) co_return answered.status();
   if (!*answered) co_return absl::UnavailableError("delta ended the session; try again");
-  if (response.has_known()) co_return TakeKnown(response.known());
-  if (response.has_wanted()) co_return TakeWanted(response.wanted());
-  co_return BrokenAnswer();
+  absl::StatusOr<Answer> answer = BrokenAnswer();
+  if (response.has_known()) answer = TakeKnown(response.known());
+  if (response.has_wanted()) answer = TakeWanted(response.wanted());
+  StopAnswerTimer();
+  if (answers_owed()) SetAnswerTimer();
+  co_return answer;
+}
+
+void UploadSession::StopAnswerTimer() {
+  answer_timer_.expires_at(boost::asio::steady_timer::time_point::max());
+}
+
+void UploadSession::SetAnswerTimer() {
+  answer_timer_.expires_after(absl::ToChronoNanoseconds(engine_->delta->deadline()));
+  answer_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& cancelled) {
+    const auto self = weak.lock();
+    if (cancelled || self == nullptr || self->closed_) return;
+    // It may have been set anew after this was on its way.
+    if (self->answer_timer_.expiry() > std::chrono::steady_clock::now()) return;
+    self->late_ = true;
+    self->stream_->Cancel();
+  });
 }
 
 absl::StatusOr<UploadSession::Answer> UploadSession::TakeKnown(
@@ -183,7 +209,7 @@ awaitable<absl::StatusOr<delta::v1::CommitResponse>> UploadSession::Commit(
   if (!flushed.ok()) co_return flushed;
   // A client need not wait for what delta says of the last nodes, and delta takes them on another
   // stream than the commit.
-  while (answers_status_.ok() && (answered_ < offered_ || !pending_nodes_.empty())) {
+  while (answers_status_.ok() && answers_owed()) {
     co_await answered_more_.Wait();
   }
   if (!answers_status_.ok()) co_return answers_status_;
@@ -208,6 +234,7 @@ void UploadSession::Close(const absl::Status& why) {
   if (closed_) return;
   closed_ = true;
   events_ = {};
+  StopAnswerTimer();
   if (!why.ok()) transfer_.Fail(why);
   if (intake_ != nullptr) intake_->Close();
   if (stream_ != nullptr) stream_->Cancel();

@@ -3,6 +3,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -72,7 +73,8 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   boost::asio::awaitable<absl::Status> AddNode(uint64_t ordinal, std::string encoding);
   // What the client counts as saved so far; to be shown.
   void ShowSaved(uint64_t bytes) { transfer_.SetSaved(bytes); }
-  // Delta's next answer. For one coroutine at a time. CANCELLED after Close().
+  // Delta's next answer. For one coroutine at a time. CANCELLED after Close(), DEADLINE_EXCEEDED
+  // when delta has owed one for DeltaClient's deadline.
   boost::asio::awaitable<absl::StatusOr<Answer>> NextAnswer();
 
   // Whether delta asked for this chunk; each time it did counts for one. INVALID_ARGUMENT else.
@@ -105,6 +107,10 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   boost::asio::awaitable<absl::StatusOr<Answer>> ReadAnswer();
   absl::StatusOr<Answer> TakeKnown(const delta::v1::CompareResponse::Known& known);
   absl::StatusOr<Answer> TakeWanted(const delta::v1::CompareResponse::Wanted& wanted);
+  bool answers_owed() const { return answered_ < offered_ || !pending_nodes_.empty(); }
+  // Delta has so long for its next answer from now on, should it owe one.
+  void SetAnswerTimer();
+  void StopAnswerTimer();
 
   const Engine* const engine_;
   const boost::asio::any_io_executor executor_;
@@ -121,6 +127,8 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   absl::Status answers_status_;  // why there will be no more answers
   Condition answered_more_;
   size_t pending_entries_ = 0;
+  boost::asio::steady_timer answer_timer_;  // runs while an answer is owed
+  bool late_ = false;
   absl::flat_hash_set<ChunkId> wanted_;
   std::shared_ptr<ChunkIntake> intake_;
   uint64_t stored_bytes_ = 0;
