@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include "core/base/path.h"
+#include "core/database/row_checksum.h"
 
 namespace dray {
 namespace {
@@ -136,6 +137,7 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& file
   const std::string context = absl::StrCat("cannot open ", EscapeName(file));
   if (code != SQLITE_OK) return WithContext(SqliteStatus(code, handle), context);
   sqlite3_extended_result_codes(handle, 1);
+  DRAY_RETURN_IF_ERROR(WithContext(AddRowChecksum(handle), context));
   for (const char* pragmas : {PragmasFor(mode), kCommonPragmas}) {
     if (absl::Status s = database->Execute(pragmas); !s.ok()) return WithContext(s, context);
   }

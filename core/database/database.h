@@ -61,7 +61,8 @@ class Query {
   Statement* statement_;
 };
 
-// One connection to a database file. Not thread-safe.
+// One connection to a database file, with the SQL function row_checksum (row_checksum.h). Not
+// thread-safe.
 class Database {
  public:
   // kReadWrite makes the file if need be, and sets write-ahead logging with a sync at each commit.

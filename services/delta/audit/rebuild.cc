@@ -58,7 +58,14 @@ absl::Status Rebuild(const RebuildFlags& flags, std::ostream& out) {
     out << "the old catalog is " << EscapeName(report.old_file) << " now\n";
   }
   for (const std::string& version : report.lost_versions) out << "damaged: " << version << "\n";
-  if (report.lost_versions.empty()) return absl::OkStatus();
+  for (const std::string& record : report.damaged_records) out << "damaged: " << record << "\n";
+  if (report.lost_versions.empty() && report.damaged_records.empty()) return absl::OkStatus();
+  if (report.lost_versions.empty()) {
+    return absl::DataLossError(absl::StrCat(
+        report.damaged_records.size(),
+        " records of names or versions were damaged and are kept as they are; look at them, and "
+        "put or move what is wrong again"));
+  }
   return absl::DataLossError(
       absl::StrCat(report.lost_versions.size(),
                    " versions stand on what is in no segment; put files of their contents again, "

@@ -10,6 +10,7 @@
 
 #include "core/base/path.h"
 #include "services/delta/catalog/catalog_lock.h"
+#include "services/delta/catalog/checksums.h"
 #include "services/delta/catalog/entry_path.h"
 #include "services/delta/catalog/schema.h"
 
@@ -99,6 +100,7 @@ absl::Status CatalogRebuild::AddChunk(const StoredChunk& chunk) {
 absl::StatusOr<CatalogRebuild::Report> CatalogRebuild::Finish() {
   if (has_old_) {
     DRAY_RETURN_IF_ERROR(CopyNames());
+    DRAY_RETURN_IF_ERROR(SealNames());
     DRAY_RETURN_IF_ERROR(AddNodes());
     DRAY_RETURN_IF_ERROR(CountRoots());
   }
@@ -130,6 +132,30 @@ absl::Status CatalogRebuild::CopyNames() {
     if (!copied.ok()) return Damaged(copied, table);
   }
   return absl::OkStatus();
+}
+
+absl::Status CatalogRebuild::SealNames() {
+  const auto tell = [this](const char* sql, bool versions) -> absl::Status {
+    DRAY_ASSIGN_OR_RETURN(Statement * statement, database_->Prepare(sql));
+    Query query(statement);
+    while (true) {
+      DRAY_ASSIGN_OR_RETURN(const bool row, query->Step());
+      if (!row) return absl::OkStatus();
+      const std::string entry = DescribeEntry(*database_, query->Integer(0));
+      report_.damaged_records.push_back(
+          versions ? absl::StrCat("version ", query->Integer(1), " of ", entry,
+                                  ": its mode, time, size or link target may be wrong")
+                   : absl::StrCat(entry, ": its name or its folder may be wrong"));
+    }
+  };
+  DRAY_RETURN_IF_ERROR(
+      tell("SELECT id FROM main.entries WHERE checksum<>" DRAY_ENTRY_CHECKSUM, false));
+  DRAY_RETURN_IF_ERROR(
+      tell("SELECT entry, number FROM main.versions WHERE checksum<>" DRAY_VERSION_CHECKSUM, true));
+  return database_->Execute("UPDATE main.entries SET checksum=" DRAY_ENTRY_CHECKSUM
+                            " WHERE checksum<>" DRAY_ENTRY_CHECKSUM
+                            "; UPDATE main.versions SET checksum=" DRAY_VERSION_CHECKSUM
+                            " WHERE checksum<>" DRAY_VERSION_CHECKSUM);
 }
 
 absl::Status CatalogRebuild::AddNodes() {

@@ -37,7 +37,9 @@ class CatalogRebuild {
     uint64_t lost_nodes = 0;
     uint64_t versions = 0;
     std::vector<std::string> lost_versions;  // "version 3 of :/path"
-    std::string old_file;                    // what the old catalog is called now; empty: none
+    // Names and versions of which a record was damaged, and what may be wrong about them.
+    std::vector<std::string> damaged_records;
+    std::string old_file;  // what the old catalog is called now; empty: none
   };
   // Puts the new catalog in the old one's place. REQUIRES: called once.
   absl::StatusOr<Report> Finish();
@@ -48,6 +50,9 @@ class CatalogRebuild {
   absl::Status OpenNew();
   absl::Status AttachOld();
   absl::Status CopyNames();
+  // What is left of a damaged record is all there is: tells which ones are, and gives them
+  // checksums, so that they can be read and replaced.
+  absl::Status SealNames();
   absl::Status AddNodes();
   absl::Status AddNodesOfLevel(int level, int64_t rows, int* top);
   // The encoding in that row of the old catalog; empty if there is none, or it cannot be read.

@@ -5,6 +5,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "core/base/path.h"
 #include "core/chunking/node.h"
+#include "services/delta/catalog/checksums.h"
 #include "services/delta/catalog/entry_path.h"
 
 namespace dray::delta {
@@ -143,29 +144,41 @@ class Checker {
   }
 
   absl::Status LoadEntries() {
-    return ForEach("SELECT id, parent, head FROM entries", [&](Query& query) {
-      ++report_.entries;
-      entries_[query->Integer(0)] = {.parent = query->Integer(1),
-                                     .head = static_cast<uint64_t>(query->Integer(2))};
-    });
+    return ForEach("SELECT id, parent, head, checksum=" DRAY_ENTRY_CHECKSUM " FROM entries",
+                   [&](Query& query) {
+                     ++report_.entries;
+                     if (query->Integer(3) == 0) unsealed_entries_.push_back(query->Integer(0));
+                     entries_[query->Integer(0)] = {
+                         .parent = query->Integer(1),
+                         .head = static_cast<uint64_t>(query->Integer(2))};
+                   });
   }
 
   absl::Status CheckVersions() {
-    return ForEach("SELECT entry, number, kind, root, size FROM versions", [&](Query& query) {
-      ++report_.versions;
-      const int64_t id = query->Integer(0);
-      const auto entry = entries_.find(id);
-      if (entry == entries_.end()) {
-        return Problem(absl::StrCat("version ", query->Integer(1), " belongs to no entry: ", id));
-      }
-      CheckHead(static_cast<uint64_t>(query->Integer(1)), static_cast<EntryKind>(query->Integer(2)),
-                entry->second);
-      if (query->IsNull(3)) return;
-      const char* problem = CountRoot(query->Blob(3), query->Integer(4));
-      if (problem == nullptr) return;
-      Problem(absl::StrCat("version ", query->Integer(1), " of ", DescribeEntry(database_, id), " ",
-                           problem));
-    });
+    return ForEach("SELECT entry, number, kind, root, size, checksum=" DRAY_VERSION_CHECKSUM
+                   " FROM versions",
+                   [&](Query& query) {
+                     ++report_.versions;
+                     const int64_t id = query->Integer(0);
+                     if (query->Integer(5) == 0) {
+                       Problem(absl::StrCat(
+                           "version ", query->Integer(1), " of ", DescribeEntry(database_, id),
+                           " has a record that is not what was written: its mode, time, size or "
+                           "link target may be wrong"));
+                     }
+                     const auto entry = entries_.find(id);
+                     if (entry == entries_.end()) {
+                       return Problem(absl::StrCat("version ", query->Integer(1),
+                                                   " belongs to no entry: ", id));
+                     }
+                     CheckHead(static_cast<uint64_t>(query->Integer(1)),
+                               static_cast<EntryKind>(query->Integer(2)), entry->second);
+                     if (query->IsNull(3)) return;
+                     const char* problem = CountRoot(query->Blob(3), query->Integer(4));
+                     if (problem == nullptr) return;
+                     Problem(absl::StrCat("version ", query->Integer(1), " of ",
+                                          DescribeEntry(database_, id), " ", problem));
+                   });
   }
 
   static void CheckHead(uint64_t number, EntryKind kind, EntryTally& entry) {
@@ -186,6 +199,11 @@ class Checker {
   }
 
   void CheckTree() {
+    for (const int64_t id : unsealed_entries_) {
+      Problem(
+          absl::StrCat(DescribeEntry(database_, id),
+                       " has a name, a folder or a newest version that is not what was written"));
+    }
     for (const auto& [id, entry] : entries_) {
       for (const char* problem : ProblemsOf(id, entry)) {
         Problem(absl::StrCat(DescribeEntry(database_, id), " ", problem));
@@ -238,6 +256,7 @@ class Checker {
   absl::flat_hash_map<ChunkId, ChunkTally> chunks_;
   absl::flat_hash_map<NodeId, NodeTally> nodes_;
   absl::flat_hash_map<int64_t, EntryTally> entries_;
+  std::vector<int64_t> unsealed_entries_;
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
 // What is derived from contents once and kept: lists of the hashes of blocks, MD5s.
+#include "services/delta/catalog/checksums.h"
 #include "services/delta/catalog/sqlite_access.h"
 
 namespace dray::delta {
@@ -72,7 +73,10 @@ absl::Status SqliteAccess::AddBlockPiece(const Root& root, uint32_t block_bytes,
 absl::Status SqliteAccess::SetMd5(const Root& root, std::string_view md5) {
   DRAY_ASSIGN_OR_RETURN(
       Statement * statement,
-      database_.Prepare("UPDATE versions SET md5=?2 WHERE root=?1 AND kind=1 AND md5=x''"));
+      database_.Prepare("UPDATE versions SET md5=?2, checksum=row_checksum(entry, number, kind, "
+                        "root, size, mode, mtime_ns, author, committed_ns, symlink_target, ?2, "
+                        "change) WHERE root=?1 AND kind=1 AND md5=x'' "
+                        "AND checksum=" DRAY_VERSION_CHECKSUM));
   Query query(statement);
   query->BindBlob(1, root.view());
   query->BindBlob(2, md5);

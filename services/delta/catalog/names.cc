@@ -1,16 +1,30 @@
 // Entries, versions and operations.
+#include "services/delta/catalog/checksums.h"
+#include "services/delta/catalog/entry_path.h"
 #include "services/delta/catalog/sqlite_access.h"
 
 #define DRAY_VERSION_COLUMNS                                                         \
   "v.number, v.kind, v.root, v.size, v.mode, v.mtime_ns, v.author, v.committed_ns, " \
-  "v.symlink_target, v.md5, v.change"
-#define DRAY_ENTRY_COLUMNS "e.id, e.parent, e.name, " DRAY_VERSION_COLUMNS
+  "v.symlink_target, v.md5, v.change, v.entry, v.checksum=" DRAY_VERSION_CHECKSUM
+#define DRAY_ENTRY_COLUMNS \
+  "e.id, e.parent, e.name, e.checksum=" DRAY_ENTRY_CHECKSUM ", " DRAY_VERSION_COLUMNS
 #define DRAY_ENTRY_TABLES "entries e JOIN versions v ON v.entry=e.id AND v.number=e.head"
 
 namespace dray::delta {
 namespace {
 
-VersionRecord ReadVersion(Query& query, int column) {
+absl::Status Damaged(Database& database, int64_t entry, absl::string_view what) {
+  return absl::DataLossError(
+      absl::StrCat("the catalog's record of ", what, DescribeEntry(database, entry),
+                   " is damaged; `dray-delta check` tells what else is, `dray-delta rebuild` keeps "
+                   "what is left of it"));
+}
+
+absl::StatusOr<VersionRecord> ReadVersion(Database& database, Query& query, int column) {
+  if (query->Integer(column + 12) == 0) {
+    return Damaged(database, query->Integer(column + 11),
+                   absl::StrCat("version ", query->Integer(column), " of "));
+  }
   VersionRecord version;
   version.number = static_cast<uint64_t>(query->Integer(column));
   version.metadata.kind = static_cast<EntryKind>(query->Integer(column + 1));
@@ -26,17 +40,27 @@ VersionRecord ReadVersion(Query& query, int column) {
   return version;
 }
 
-EntryRecord ReadEntry(Query& query) {
-  return {.id = EntryId{query->Integer(0)},
-          .parent = EntryId{query->Integer(1)},
-          .name = std::string(query->Blob(2)),
-          .head = ReadVersion(query, 3)};
+absl::StatusOr<EntryRecord> ReadEntry(Database& database, Query& query) {
+  if (query->Integer(3) == 0) return Damaged(database, query->Integer(0), "the name ");
+  DRAY_ASSIGN_OR_RETURN(VersionRecord head, ReadVersion(database, query, 4));
+  return EntryRecord{.id = EntryId{query->Integer(0)},
+                     .parent = EntryId{query->Integer(1)},
+                     .name = std::string(query->Blob(2)),
+                     .head = std::move(head)};
 }
 
-absl::StatusOr<std::optional<EntryRecord>> OneEntry(Query& query) {
+absl::StatusOr<std::optional<EntryRecord>> OneEntry(Database& database, Query& query) {
   DRAY_ASSIGN_OR_RETURN(const bool row, query->Step());
   if (!row) return std::nullopt;
-  return ReadEntry(query);
+  DRAY_ASSIGN_OR_RETURN(EntryRecord entry, ReadEntry(database, query));
+  return entry;
+}
+
+// Of an update that leaves a damaged row alone.
+absl::Status ExpectOneRow(Database& database, Query& update, EntryId entry) {
+  DRAY_RETURN_IF_ERROR(update->Run());
+  if (database.changed_rows() == 1) return absl::OkStatus();
+  return Damaged(database, static_cast<int64_t>(entry), "the name ");
 }
 
 absl::StatusOr<std::optional<OperationRecord>> OneOperation(Query& query) {
@@ -57,7 +81,7 @@ absl::StatusOr<std::optional<EntryRecord>> SqliteAccess::FindEntry(EntryId paren
   Query query(statement);
   query->Bind(1, static_cast<int64_t>(parent));
   query->BindBlob(2, name);
-  return OneEntry(query);
+  return OneEntry(database_, query);
 }
 
 absl::StatusOr<std::optional<EntryRecord>> SqliteAccess::FindEntry(EntryId id) {
@@ -66,7 +90,7 @@ absl::StatusOr<std::optional<EntryRecord>> SqliteAccess::FindEntry(EntryId id) {
       database_.Prepare("SELECT " DRAY_ENTRY_COLUMNS " FROM " DRAY_ENTRY_TABLES " WHERE e.id=?1"));
   Query query(statement);
   query->Bind(1, static_cast<int64_t>(id));
-  return OneEntry(query);
+  return OneEntry(database_, query);
 }
 
 absl::Status SqliteAccess::VisitChildren(EntryId parent, std::string_view after,
@@ -83,7 +107,9 @@ absl::Status SqliteAccess::VisitChildren(EntryId parent, std::string_view after,
   query->BindBlob(2, after);
   while (true) {
     DRAY_ASSIGN_OR_RETURN(const bool row, query->Step());
-    if (!row || !visit(ReadEntry(query))) return absl::OkStatus();
+    if (!row) return absl::OkStatus();
+    DRAY_ASSIGN_OR_RETURN(EntryRecord child, ReadEntry(database_, query));
+    if (!visit(std::move(child))) return absl::OkStatus();
   }
 }
 
@@ -97,7 +123,8 @@ absl::StatusOr<std::optional<VersionRecord>> SqliteAccess::FindVersion(EntryId e
   query->Bind(2, static_cast<int64_t>(number));
   DRAY_ASSIGN_OR_RETURN(const bool row, query->Step());
   if (!row) return std::nullopt;
-  return ReadVersion(query, 0);
+  DRAY_ASSIGN_OR_RETURN(VersionRecord version, ReadVersion(database_, query, 0));
+  return version;
 }
 
 absl::Status SqliteAccess::VisitVersions(EntryId entry, uint64_t before,
@@ -111,7 +138,9 @@ absl::Status SqliteAccess::VisitVersions(EntryId entry, uint64_t before,
   query->Bind(2, static_cast<int64_t>(before));
   while (true) {
     DRAY_ASSIGN_OR_RETURN(const bool row, query->Step());
-    if (!row || !visit(ReadVersion(query, 0))) return absl::OkStatus();
+    if (!row) return absl::OkStatus();
+    DRAY_ASSIGN_OR_RETURN(VersionRecord version, ReadVersion(database_, query, 0));
+    if (!visit(std::move(version))) return absl::OkStatus();
   }
 }
 
@@ -139,7 +168,8 @@ absl::StatusOr<std::optional<OperationRecord>> SqliteAccess::FindOperation(
 absl::StatusOr<EntryId> SqliteAccess::AddEntry(EntryId parent, std::string_view name) {
   DRAY_ASSIGN_OR_RETURN(
       Statement * statement,
-      database_.Prepare("INSERT INTO entries(parent, name, head) VALUES(?1, ?2, 0)"));
+      database_.Prepare("INSERT INTO entries SELECT n, ?1, ?2, 0, row_checksum(n, ?1, ?2, 0) "
+                        "FROM (SELECT max(id)+1 AS n FROM entries)"));
   Query query(statement);
   query->Bind(1, static_cast<int64_t>(parent));
   query->BindBlob(2, name);
@@ -149,19 +179,22 @@ absl::StatusOr<EntryId> SqliteAccess::AddEntry(EntryId parent, std::string_view 
 
 absl::Status SqliteAccess::MoveEntry(EntryId entry, EntryId new_parent, std::string_view new_name) {
   DRAY_ASSIGN_OR_RETURN(Statement * statement,
-                        database_.Prepare("UPDATE entries SET parent=?2, name=?3 WHERE id=?1"));
+                        database_.Prepare("UPDATE entries SET parent=?2, name=?3, "
+                                          "checksum=row_checksum(id, ?2, ?3, head) "
+                                          "WHERE id=?1 AND checksum=" DRAY_ENTRY_CHECKSUM));
   Query query(statement);
   query->Bind(1, static_cast<int64_t>(entry));
   query->Bind(2, static_cast<int64_t>(new_parent));
   query->BindBlob(3, new_name);
-  return query->Run();
+  return ExpectOneRow(database_, query, entry);
 }
 
 absl::Status SqliteAccess::AddVersion(EntryId entry, const VersionRecord& version) {
   if (version.root) DRAY_RETURN_IF_ERROR(ReferToRoot(*version.root, version.metadata.size));
   DRAY_ASSIGN_OR_RETURN(Statement * statement,
                         database_.Prepare("INSERT INTO versions VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, "
-                                          "?8, ?9, ?10, ?11, ?12)"));
+                                          "?8, ?9, ?10, ?11, ?12, row_checksum(?1, ?2, ?3, ?4, "
+                                          "?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12))"));
   Query query(statement);
   query->Bind(1, static_cast<int64_t>(entry));
   query->Bind(2, static_cast<int64_t>(version.number));
@@ -177,11 +210,13 @@ absl::Status SqliteAccess::AddVersion(EntryId entry, const VersionRecord& versio
   query->Bind(12, static_cast<int64_t>(version.change));
   DRAY_RETURN_IF_ERROR(query->Run());
   DRAY_ASSIGN_OR_RETURN(Statement * set_head,
-                        database_.Prepare("UPDATE entries SET head=?2 WHERE id=?1"));
+                        database_.Prepare("UPDATE entries SET head=?2, "
+                                          "checksum=row_checksum(id, parent, name, ?2) "
+                                          "WHERE id=?1 AND checksum=" DRAY_ENTRY_CHECKSUM));
   Query update(set_head);
   update->Bind(1, static_cast<int64_t>(entry));
   update->Bind(2, static_cast<int64_t>(version.number));
-  return update->Run();
+  return ExpectOneRow(database_, update, entry);
 }
 
 absl::Status SqliteAccess::RecordOperation(std::string_view operation_id,

@@ -81,8 +81,16 @@ CREATE TABLE block_lists(
 CREATE INDEX versions_without_md5 ON versions(root) WHERE kind=1 AND md5=x'';
 )sql";
 
+// Bytes that change on the disk where no id and no record's checksum covers them. See checksums.h.
+constexpr char kChecksums[] =
+    "ALTER TABLE entries ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE versions ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE entries SET checksum=row_checksum(id, parent, name, head);"
+    "UPDATE versions SET checksum=row_checksum(entry, number, kind, root, size, mode, mtime_ns, "
+    "author, committed_ns, symlink_target, md5, change);";
+
 // kMigrations[i] leads from schema i to i + 1. A step that was released is never changed.
-constexpr const char* kMigrations[] = {kTables, kOperations, kBlocksAndMd5s};
+constexpr const char* kMigrations[] = {kTables, kOperations, kBlocksAndMd5s, kChecksums};
 
 absl::Status RunStep(Database& database, int from) {
   DRAY_RETURN_IF_ERROR(database.Execute("BEGIN IMMEDIATE"));

@@ -65,6 +65,36 @@ TEST(SchemaTest, AVersionTwoFileLearnsWhichVersionsHaveNoMd5) {
   });
 }
 
+TEST(SchemaTest, AVersionThreeFileGetsChecksumsForWhatItHolds) {
+  const std::string file = NewTestFolder() + "/catalog.db";
+  {
+    auto database = Open(file);
+    ASSERT_TRUE(Migrate(*database, 3).ok());
+    ASSERT_TRUE(database
+                    ->Execute("INSERT INTO entries VALUES(2, 1, x'61', 2);"
+                              "INSERT INTO versions VALUES(2, 1, 3, NULL, 0, 511, 7, 'me', 8, "
+                              "x'62', x'', 0);"
+                              "INSERT INTO versions VALUES(2, 2, 4, NULL, 0, 0, 0, 'me', 9, "
+                              "x'', x'', 5);")
+                    .ok());
+  }
+  {
+    auto catalog = OpenTestCatalog(file);
+    ReadAndWait(*catalog, [](CatalogView& view) {
+      EXPECT_EQ(view.FindEntry(EntryId{2}).value()->head.number, 2u);
+      EXPECT_EQ(view.FindVersion(EntryId{2}, 1).value()->metadata.symlink_target, "b");
+      EXPECT_TRUE(view.FindEntry(kTopEntry).value().has_value());
+    });
+    ExpectConsistent(*catalog);
+  }
+  ASSERT_TRUE(Open(file)->Execute("UPDATE versions SET mtime_ns=6 WHERE number=1").ok());
+  auto catalog = OpenTestCatalog(file);
+  ReadAndWait(*catalog, [](CatalogView& view) {
+    EXPECT_EQ(view.FindVersion(EntryId{2}, 1).status().code(), absl::StatusCode::kDataLoss);
+    EXPECT_TRUE(view.FindVersion(EntryId{2}, 2).ok());
+  });
+}
+
 TEST(SchemaTest, ANewerSchemaIsRefusedWithWhatToDo) {
   const std::string file = NewTestFolder() + "/catalog.db";
   ASSERT_TRUE(Open(file)->Execute("PRAGMA user_version=1000").ok());

@@ -278,9 +278,65 @@ INSTANTIATE_TEST_SUITE_P(
                     Damage{"UPDATE versions SET size=size+1 WHERE entry=2", "not its root's"},
                     Damage{"UPDATE entries SET head=2 WHERE id=2", "newest version"},
                     Damage{"UPDATE entries SET parent=99 WHERE id=2", "lies in no folder"},
-                    Damage{"INSERT INTO entries VALUES(3, 2, x'67', 1); INSERT INTO versions "
-                           "VALUES(3, 1, 2, NULL, 0, 0, 0, '', 0, x'', x'', 0)",
-                           "no folder"}));
+                    Damage{"INSERT INTO entries VALUES(3, 2, x'67', 1, 0); INSERT INTO versions "
+                           "VALUES(3, 1, 2, NULL, 0, 0, 0, '', 0, x'', x'', 0, 0)",
+                           "no folder"},
+                    Damage{"UPDATE versions SET mode=mode+1 WHERE entry=2",
+                           "version 1 of :/f has a record that is not what was written"},
+                    Damage{"UPDATE versions SET mtime_ns=mtime_ns+1 WHERE entry=2", "version 1"},
+                    Damage{"UPDATE versions SET symlink_target=x'61' WHERE entry=2", "version 1"},
+                    Damage{"UPDATE versions SET author='him' WHERE entry=2", "version 1"},
+                    Damage{"UPDATE versions SET committed_ns=77 WHERE entry=2", "version 1"},
+                    Damage{"UPDATE versions SET md5=x'61' WHERE entry=2", "version 1"},
+                    Damage{"UPDATE entries SET name=x'67' WHERE id=2",
+                           ":/g has a name, a folder or a newest version"}));
+
+// A damaged record is not read, and no change makes it look sound.
+TEST_F(SqliteCatalogTest, DamagedRecordsAreRefusedByName) {
+  const TestFile file = MakeTestFile(0, 3);
+  ASSERT_TRUE(Write([&](CatalogTransaction& transaction) -> absl::Status {
+                DRAY_RETURN_IF_ERROR(AddTestFile(transaction, file));
+                for (const char* name : {"f", "g", "h"}) {
+                  DRAY_ASSIGN_OR_RETURN(const EntryId entry, transaction.AddEntry(kTopEntry, name));
+                  DRAY_RETURN_IF_ERROR(transaction.AddVersion(entry, FileVersion(1, file)));
+                }
+                return absl::OkStatus();
+              }).ok());
+  catalog_.reset();
+  ASSERT_TRUE((*Database::Open(file_, Database::Mode::kReadWrite))
+                  ->Execute("UPDATE versions SET mode=mode+1 WHERE entry=2; "
+                            "UPDATE entries SET name=x'7a' WHERE id=3")
+                  .ok());
+  catalog_ = OpenTestCatalog(file_);
+  const auto is_named = [](const absl::Status& status, const char* what) {
+    EXPECT_THAT(status, HasCode(absl::StatusCode::kDataLoss));
+    EXPECT_THAT(std::string(status.message()), HasSubstr(what));
+  };
+  ReadAndWait(*catalog_, [&](CatalogView& view) {
+    is_named(view.FindEntry(kTopEntry, "f").status(), "version 1 of :/f");
+    is_named(view.FindVersion(EntryId{2}, 1).status(), "version 1 of :/f");
+    is_named(view.VisitVersions(EntryId{2}, 9, [](VersionRecord) { return true; }),
+             "version 1 of :/f");
+    is_named(view.FindEntry(EntryId{3}).status(), "the name :/z");
+    is_named(view.VisitChildren(kTopEntry, "", [](EntryRecord) { return true; }), "");
+    EXPECT_TRUE(view.FindEntry(kTopEntry, "h").value().has_value());
+  });
+  is_named(Write([&](CatalogTransaction& transaction) {
+             return transaction.AddVersion(EntryId{3}, FileVersion(2, file));
+           }),
+           "the name :/z");
+  is_named(Write([&](CatalogTransaction& transaction) {
+             return transaction.MoveEntry(EntryId{3}, kTopEntry, "new");
+           }),
+           "the name :/z");
+  ASSERT_TRUE(Write([&](CatalogTransaction& transaction) {
+                return transaction.SetMd5(*FileVersion(1, file).root, std::string(16, 'm'));
+              }).ok());
+  ReadAndWait(*catalog_, [&](CatalogView& view) {
+    is_named(view.FindVersion(EntryId{2}, 1).status(), "version 1 of :/f");
+    EXPECT_EQ(view.FindEntry(kTopEntry, "h").value()->head.md5, std::string(16, 'm'));
+  });
+}
 
 }  // namespace
 }  // namespace dray::delta

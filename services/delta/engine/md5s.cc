@@ -18,9 +18,11 @@ absl::Status ListWithoutMd5(CatalogView& view, const v1::FilesWithoutMd5Request&
   const size_t limit = std::min<size_t>(request.limit(), kMaxListed);
   DRAY_ASSIGN_OR_RETURN(const auto found, view.FindWithoutMd5(request.after_root(), limit));
   for (const VersionName& name : found) {
-    DRAY_ASSIGN_OR_RETURN(const auto version, view.FindVersion(name.entry, name.number));
+    const auto version = view.FindVersion(name.entry, name.number);
+    if (absl::IsDataLoss(version.status())) continue;  // others may have theirs
+    DRAY_RETURN_IF_ERROR(version.status());
     DRAY_ASSIGN_OR_RETURN(const std::string path, PathOf(view, name.entry));
-    if (version) VersionToProto(path, *version, response->add_versions());
+    if (*version) VersionToProto(path, **version, response->add_versions());
   }
   return absl::OkStatus();
 }
