@@ -130,13 +130,13 @@ def rsync_bytes(out):
 class DrayServer:
     """The three services, with an empty store."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, transfer_flags=()):
         self.children, self.folder = [], folder
         os.makedirs(folder)
         monitor = self.start("monitor", ["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"])
         delta = self.start("delta", ["--listen", "127.0.0.1:0", "--catalog", f"sqlite:{folder}/catalog.db", "--monitor", monitor["grpc"]])
         transfer = self.start("transfer", ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data", f"{folder}/data",
-                                           "--delta", delta["grpc"], "--monitor", monitor["grpc"]])
+                                           "--delta", delta["grpc"], "--monitor", monitor["grpc"], *transfer_flags])
         self.address = transfer["listen"]
         self.pids = [child.pid for child in self.children]
 
@@ -205,10 +205,10 @@ def noise(name, size):
             file.write(source.read(min(MIB, size - start)))
 
 
-def raise_descriptor_limit():
+def raise_descriptor_limit(wanted=4096):
     """Some services want more descriptors than a shell grants."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4096)), hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, wanted)), hard))
 
 
 def first_line(command):
