@@ -113,7 +113,10 @@ std::string BatchPipeline::Encode(const Batch& batch, uint16_t request) {
     }
   }
   message.set_data_frames(static_cast<uint32_t>(data.size()));
+  size_t most = kFrameHeaderBytes + message.ByteSizeLong();
+  for (const auto& [id, body] : data) most += kDataFrameOverheadBytes + body.size();
   std::string out;
+  out.reserve(most);
   AppendControlFrame(FrameType::kPutBatch, request, message, &out);
   for (const auto& [id, body] : data) {
     const DataFrame frame = encoder_.Encode(id, body);

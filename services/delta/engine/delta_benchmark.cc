@@ -3,7 +3,9 @@
 #include <benchmark/benchmark.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
@@ -158,6 +160,102 @@ void BM_CompareOffers(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * 1000);
 }
 BENCHMARK(BM_CompareOffers)->UseRealTime()->Unit(benchmark::kMillisecond);
+
+// A catalog that grows from one benchmark to the next, in files of 1000 chunks each.
+class GrowingBench {
+ public:
+  // Its catalog with `chunks` chunks. Sizes must not fall.
+  static GrowingBench& Of(benchmark::State& state, uint64_t chunks) {
+    static auto* const growing = new GrowingBench();
+    while (growing->files_ * kFileChunks < chunks) {
+      if (!growing->Grow(std::min<uint64_t>(chunks / kFileChunks - growing->files_, 100))) {
+        state.SkipWithError("cannot fill the catalog");
+        break;
+      }
+    }
+    return *growing;
+  }
+
+  v1::Delta::Stub& stub() { return bench_.stub(); }
+  // 1000 nodes, of which every second is known, spread over the catalog.
+  v1::CompareRequest NextOffer() {
+    v1::CompareRequest request;
+    std::string& ids = *request.mutable_offer()->mutable_node_ids();
+    for (int i = 0; i < 500; ++i) {
+      ids += nodes_[(offered_ * 7919) % nodes_.size()];
+      ids += TestChunkId((uint64_t{1} << 40) + offered_++).view();
+    }
+    return request;
+  }
+  // One more batch of files that are not there.
+  v1::CommitBatchRequest NextBatch() { return MakeBatch(kFirstBatch + batches_++); }
+
+ private:
+  static constexpr uint64_t kFileChunks = 1000;
+  // Their chunks lie beyond those of all files.
+  static constexpr uint64_t kFirstBatch = 1 << 20;
+
+  bool Grow(uint64_t files) {
+    const absl::Status added =
+        WriteAndWait(bench_.catalog(), [&](CatalogTransaction& transaction) -> absl::Status {
+          for (uint64_t i = 0; i < files; ++i) {
+            const TestFile file = MakeTestFile(files_++ * kFileChunks, kFileChunks);
+            DRAY_RETURN_IF_ERROR(AddTestFile(transaction, file));
+            for (const auto& node : file.nodes) nodes_.emplace_back(node.id.view());
+          }
+          return absl::OkStatus();
+        });
+    return added.ok();
+  }
+
+  Bench bench_;
+  std::vector<std::string> nodes_;
+  uint64_t files_ = 0;
+  uint64_t offered_ = 0;
+  uint64_t batches_ = 0;
+};
+
+void CatalogSizes(benchmark::internal::Benchmark* benchmark) {
+  for (const int64_t chunks : {10'000, 100'000, 1'000'000, 10'000'000}) benchmark->Arg(chunks);
+  benchmark->UseRealTime()->Unit(benchmark::kMillisecond);
+}
+
+// One offer of 1000 nodes, then one batch of 256 new files, as the catalog grows.
+void BM_CompareAndCommitInCatalogOf(benchmark::State& state) {
+  GrowingBench& growing = GrowingBench::Of(state, static_cast<uint64_t>(state.range(0)));
+  absl::Duration comparing;
+  absl::Duration committing;
+  int64_t rounds = 0;
+  for (auto _ : state) {
+    state.PauseTiming();
+    const v1::CompareRequest request = growing.NextOffer();
+    const v1::CommitBatchRequest batch = growing.NextBatch();
+    state.ResumeTiming();
+    grpc::ClientContext context;
+    const auto stream = growing.stub().Compare(&context);
+    v1::CompareResponse response;
+    stream->Read(&response);
+    const absl::Time start = absl::Now();
+    stream->Write(request);
+    if (!stream->Read(&response)) state.SkipWithError("an offer failed");
+    const absl::Time compared = absl::Now();
+    context.TryCancel();
+    Run(state, growing.stub(), batch);
+    comparing += compared - start;
+    committing += absl::Now() - compared;
+    ++rounds;
+  }
+  const auto mean = [&rounds](absl::Duration total) {
+    return absl::ToDoubleMilliseconds(total) / static_cast<double>(std::max<int64_t>(rounds, 1));
+  };
+  state.counters["compare_ms"] = mean(comparing);
+  state.counters["commit_256_files_ms"] = mean(committing);
+  struct rusage usage;
+  if (getrusage(RUSAGE_SELF, &usage) == 0) {
+    state.counters["peak_MiB"] = static_cast<double>(usage.ru_maxrss) / 1024;
+  }
+}
+BENCHMARK(BM_CompareAndCommitInCatalogOf)->Apply(CatalogSizes);
 
 // Where the chunks of a file of 32,768 chunks (2 GiB) lie.
 void BM_Resolve(benchmark::State& state) {
