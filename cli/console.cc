@@ -7,9 +7,9 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
-#include "absl/time/clock.h"
 #include "cli/listing.h"
 #include "client/dray.h"
+#include "core/base/clock.h"
 #include "core/base/path.h"
 #include "core/telemetry/logging.h"
 
@@ -84,7 +84,7 @@ void Console::Notice(const std::string& text) {
 void Console::ShowProgress(const Progress& progress) {
   if (options_.quiet || (options_.json && !options_.err_is_terminal)) return;
   absl::MutexLock lock(&mu_);
-  const absl::Time now = absl::Now();
+  const absl::Time now = SteadyNow();
   if (begun_ == absl::InfinitePast()) begun_ = shown_ = rate_time_ = now;
   const absl::Duration period = options_.err_is_terminal ? kLivePeriod : kPlainPeriod;
   if (now - shown_ < period * 0.9) return;

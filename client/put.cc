@@ -13,6 +13,7 @@
 #include "client/file_upload.h"
 #include "client/scanner.h"
 #include "client/work_queue.h"
+#include "core/base/clock.h"
 #include "core/base/path.h"
 
 namespace dray {
@@ -63,8 +64,8 @@ class Grouper {
     const bool full = group_.entries.size() >= kMaxBatchItems ||
                       content_bytes_ + content_bytes > kMaxContentBytes ||
                       frame_bytes_ + frame_bytes > kBatchFrameBytes;
-    if ((full || absl::Now() - begun_ > kGroupPatience) && !Flush()) return false;
-    if (group_.entries.empty()) begun_ = absl::Now();
+    if ((full || SteadyNow() - begun_ > kGroupPatience) && !Flush()) return false;
+    if (group_.entries.empty()) begun_ = SteadyNow();
     group_.entries.push_back(std::move(entry));
     content_bytes_ += content_bytes;
     frame_bytes_ += frame_bytes;

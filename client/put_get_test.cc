@@ -17,13 +17,11 @@
 namespace dray {
 namespace {
 
-using ::testing::Each;
 using ::testing::ElementsAre;
 using testing::FakeServer;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::Noise;
-using ::testing::Not;
 using testing::ScratchTree;
 
 constexpr int64_t kTime = 1'234'567'890'123'456'789;
@@ -373,21 +371,23 @@ TEST_F(PutGetTest, UploadThatIsAlwaysRefusedIsGivenUp) {
   EXPECT_THAT(waits_, ElementsAre(1, 2, 4, 8, 16));
 }
 
+// Fewer than 16 chunks are one node, which is offered when the client has read the whole file, and
+// before it has an answer it does nothing: it never sees the new contents half written.
 TEST_F(PutGetTest, FileThatChangesOnceIsPutAsItIsInTheEnd) {
+  const std::string after(1'150'000, 'a');  // in chunks of 256 KiB
   FakeServer::Script script;
-  script.on_frame = [this](FrameType type, int count) {
-    if (type == FrameType::kPutOffer && count == 0) tree_.Write("f", Noise(4'000'000, 17));
+  script.on_frame = [&](FrameType type, int count) {
+    if (type == FrameType::kPutOffer && count == 0) tree_.Write("f", after);
     return FakeServer::Action::kServe;
   };
   server_.SetScript(script);
-  tree_.Write("f", Noise(3'000'000, 16));
+  tree_.Write("f", std::string(1'100'000, 'b'));
   const Outcome put = Put("f", "f");
   ASSERT_TRUE(put.ok()) << Failure(put);
-  EXPECT_TRUE(server_.Contents("f") == Noise(4'000'000, 17));
-  EXPECT_EQ(put.summary.bytes_total, 4'000'000u);
-  // More than once where it is seen half written.
-  EXPECT_THAT(notices_, Not(IsEmpty()));
-  EXPECT_THAT(notices_, Each(HasSubstr("starting over")));
+  EXPECT_TRUE(server_.Contents("f") == after);
+  EXPECT_EQ(put.summary.bytes_total, after.size());
+  EXPECT_LT(put.summary.chunks_total, 16u);
+  EXPECT_THAT(notices_, ElementsAre(HasSubstr("starting over")));
 }
 
 TEST_F(PutGetTest, RestlessFileEndsWithAClearError) {

@@ -1,32 +1,37 @@
 #include "client/tracker.h"
 
-#include "absl/time/clock.h"
+#include <chrono>
+
+#include "core/base/clock.h"
 
 namespace dray {
 namespace {
 
-constexpr absl::Duration kPeriod = absl::Milliseconds(200);
+constexpr auto kPeriod = std::chrono::milliseconds(200);
 
 }  // namespace
 
 Tracker::Tracker(const Callbacks& callbacks, const Traffic* traffic)
-    : callbacks_(callbacks), traffic_(traffic), start_(absl::Now()) {
+    : callbacks_(callbacks), traffic_(traffic), start_(SteadyNow()) {
   if (callbacks_.on_progress) ticker_ = std::thread([this] { Tick(); });
 }
 
-Tracker::~Tracker() {
+Tracker::~Tracker() { StopTicker(); }
+
+void Tracker::StopTicker() {
   {
-    absl::MutexLock lock(&stop_mu_);
+    std::lock_guard lock(stop_mu_);
     stop_ = true;
   }
+  stopped_.notify_one();
   if (ticker_.joinable()) ticker_.join();
 }
 
 void Tracker::Tick() {
   while (true) {
     {
-      absl::MutexLock lock(&stop_mu_);
-      if (stop_mu_.AwaitWithTimeout(absl::Condition(&stop_), kPeriod)) return;
+      std::unique_lock lock(stop_mu_);
+      if (stopped_.wait_for(lock, kPeriod, [this] { return stop_; })) return;
     }
     absl::MutexLock lock(&mu_);
     callbacks_.on_progress(Current());
@@ -84,11 +89,7 @@ Progress Tracker::Current() const {
 }
 
 Summary Tracker::Finish() {
-  {
-    absl::MutexLock lock(&stop_mu_);
-    stop_ = true;
-  }
-  if (ticker_.joinable()) ticker_.join();
+  StopTicker();
   const Progress progress = Current();
   absl::MutexLock lock(&mu_);
   if (callbacks_.on_progress) callbacks_.on_progress(progress);
@@ -99,7 +100,7 @@ Summary Tracker::Finish() {
   summary_.bytes_saved = finished.bytes_saved();
   summary_.chunks_total = chunks_total_;
   summary_.chunks_sent = chunks_moved_;
-  summary_.elapsed = absl::Now() - start_;
+  summary_.elapsed = SteadyNow() - start_;
   return summary_;
 }
 

@@ -2,8 +2,10 @@
 #define DRAY_CLIENT_TRACKER_H_
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -63,6 +65,7 @@ class Tracker {
 
  private:
   void Tick();
+  void StopTicker();
   void CountReport(const FileReport& report) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const Callbacks& callbacks_;
@@ -76,8 +79,10 @@ class Tracker {
   absl::Mutex mu_;  // also held while a callback runs
   Summary summary_ ABSL_GUARDED_BY(mu_);
 
-  absl::Mutex stop_mu_;
-  bool stop_ ABSL_GUARDED_BY(stop_mu_) = false;
+  // Not Abseil's, whose time limits follow the wall clock: progress would stand still.
+  std::mutex stop_mu_;
+  std::condition_variable stopped_;
+  bool stop_ = false;  // guarded by stop_mu_
   std::thread ticker_;
 };
 

@@ -176,6 +176,21 @@ TEST_F(DamageTest, LostChunkRowsAreRestoredFromTheSegments) {
   EXPECT_LT(BytesMoved(again), 200'000u) << "what is there is not known any more";
 }
 
+// A tree that people made: links, empty files, hundreds of folders.
+TEST_F(DamageTest, ARealTreeComesBackAfterAllChunkRowsAreLost) {
+  const std::string real = "/usr/include/c++";  // what these tests are compiled with
+  const CommandResult put = stack_.Dray({"put", real, ":/real"});
+  ASSERT_EQ(put.status, 0) << put.err;
+  RunSql("DELETE FROM chunks");
+  EXPECT_NE(stack_.Dray({"get", ":/real", stack_.Path("lost")}).status, 0);
+  const CommandResult rebuild = Rebuild();
+  EXPECT_EQ(rebuild.status, 0) << rebuild.out << rebuild.err;
+  stack_.ExpectSound();
+  const CommandResult get = stack_.Dray({"get", ":/real", stack_.Path("real")});
+  EXPECT_EQ(get.status, 0) << get.err;
+  EXPECT_THAT(Differences(real, stack_.Path("real")), IsEmpty());
+}
+
 TEST_F(DamageTest, PlacesThatAreWrongAreFoundAndPutRight) {
   RunSql(
       "UPDATE chunks SET offset = offset + 1 WHERE num = 3; "

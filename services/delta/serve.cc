@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "absl/time/clock.h"
+#include "core/base/clock.h"
 #include "core/base/version.h"
 #include "core/net/address.h"
 #include "core/telemetry/disk_metrics.h"
@@ -40,8 +40,8 @@ std::unique_ptr<MonitorPusher> MakePusher(const ServeFlags& flags,
   MonitorPusher::Options options{.address = flags.monitor, .service = "delta"};
   options.fill = [metrics, catalog,
                   next = absl::InfinitePast()](monitor::v1::PushRequest*) mutable {
-    if (absl::Now() < next) return;
-    next = absl::Now() + kCountPeriod;
+    if (SteadyNow() < next) return;
+    next = SteadyNow() + kCountPeriod;
     metrics->SetCounts(catalog->Counts());
   };
   std::vector<std::shared_ptr<prometheus::Collectable>> sources = {

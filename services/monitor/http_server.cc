@@ -24,6 +24,7 @@
 #include <unordered_set>
 
 #include "absl/synchronization/mutex.h"
+#include "core/base/clock.h"
 #include "core/net/event_loops.h"
 #include "core/net/listen.h"
 #include "core/net/spawn.h"
@@ -86,10 +87,7 @@ class HttpServer::Impl {
 
   ~Impl() {
     asio::post(loops_.first(), [this] { BeginStop(); });
-    {
-      absl::MutexLock lock(&mutex_);
-      mutex_.AwaitWithTimeout(absl::Condition(&drained_), kStopTimeout);
-    }
+    SleepUnless([this] { return Drained(); }, kStopTimeout);
     loops_.Stop();
     acceptor_.reset();
   }
@@ -260,6 +258,10 @@ class HttpServer::Impl {
     TellIfDrained();
   }
 
+  bool Drained() {
+    absl::MutexLock lock(&mutex_);
+    return drained_;
+  }
   void TellIfDrained() {
     if (!stopping_ || !sessions_.empty()) return;
     absl::MutexLock lock(&mutex_);

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "absl/time/clock.h"
+#include "core/base/clock.h"
 #include "core/telemetry/logging.h"
 
 namespace dray::delta {
@@ -55,12 +55,12 @@ void WriteQueue::RunGroup(Operation first) {
   std::vector<Operation> group;
   group.push_back(std::move(first));
   absl::Status status = database_->Execute("BEGIN IMMEDIATE");
-  const absl::Time deadline = absl::Now() + options_.max_group_time;
+  const absl::Time deadline = SteadyNow() + options_.max_group_time;
   while (status.ok()) {
     status = RunJob(group.back());
     if (!status.ok()) break;
     Operation next;
-    if (group.size() >= options_.max_group || absl::Now() >= deadline) break;
+    if (group.size() >= options_.max_group || SteadyNow() >= deadline) break;
     if (!Next(/*wait=*/false, &next)) break;
     group.push_back(std::move(next));
   }
@@ -76,9 +76,9 @@ absl::Status WriteQueue::RunJob(Operation& operation) {
 }
 
 absl::Status WriteQueue::Commit(size_t jobs) {
-  const absl::Time start = absl::Now();
+  const absl::Time start = SteadyNow();
   DRAY_RETURN_IF_ERROR(database_->Execute("COMMIT"));
-  if (options_.on_commit) options_.on_commit(jobs, absl::ToDoubleSeconds(absl::Now() - start));
+  if (options_.on_commit) options_.on_commit(jobs, absl::ToDoubleSeconds(SteadyNow() - start));
   return absl::OkStatus();
 }
 

@@ -35,7 +35,7 @@ CallTimer::CallTimer(const grpc::CallbackServerContext& context, DeltaMetrics& m
 
 // What is not the caller's fault is worth a warning.
 void CallTimer::End(const absl::Status& status) {
-  const absl::Duration duration = absl::Now() - start_;
+  const absl::Duration duration = SteadyNow() - start_;
   metrics_.RequestEnded(method_, duration, status.code());
   const bool ours = status.code() == absl::StatusCode::kInternal ||
                     status.code() == absl::StatusCode::kUnknown ||

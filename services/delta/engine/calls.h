@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "absl/time/clock.h"
+#include "core/base/clock.h"
 #include "services/delta/catalog/catalog.h"
 #include "services/delta/engine/delta_metrics.h"
 #include "services/delta/engine/response_source.h"
@@ -33,7 +33,7 @@ class CallTimer {
   DeltaMetrics& metrics_;
   Method method_;
   std::string connection_id_;
-  absl::Time start_ = absl::Now();
+  absl::Time start_ = SteadyNow();
 };
 
 // A call with one answer: whoever has it calls Reply() once.

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/base/clock.h"
+
 namespace dray::transfer {
 
 // Its `served_` is guarded by the mutex of all.
@@ -46,8 +48,7 @@ std::vector<std::shared_ptr<ServedConnection>> Admissions::Served() const {
 }
 
 bool Admissions::AwaitNone(absl::Duration timeout) const {
-  absl::MutexLock lock(&mu_);
-  return mu_.AwaitWithTimeout(absl::Condition(this, &Admissions::None), timeout);
+  return !SleepUnless([this] { return count() == 0; }, timeout);
 }
 
 }  // namespace dray::transfer

@@ -25,8 +25,6 @@ class Admissions : public std::enable_shared_from_this<Admissions> {
  private:
   class Place;
 
-  bool None() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return places_.empty(); }
-
   mutable absl::Mutex mu_;
   absl::flat_hash_set<const Place*> places_ ABSL_GUARDED_BY(mu_);
 };

@@ -56,7 +56,7 @@ void DeltaHealth::Watch() {
     healthy_.store(healthy, std::memory_order_relaxed);
     if (last != healthy && on_change_ && !stop_.HasBeenNotified()) on_change_(healthy);
     last = healthy;
-  } while (!stop_.WaitForNotificationWithTimeout(period_));
+  } while (SleepUnless([this] { return stop_.HasBeenNotified(); }, period_));
 }
 
 bool DeltaHealth::Ask() {
