@@ -99,6 +99,7 @@ absl::Status Connection::Greet() {
   wire::v1::Hello hello;
   hello.set_software(absl::StrCat("dray ", kVersion));
   hello.mutable_limits()->set_frame_bytes(kMaxFramePayloadBytes);
+  hello.set_features(wire::v1::CHUNK_DELTAS);
   std::string out(reinterpret_cast<const char*>(kPreface.data()), kPreface.size());
   AppendControlFrame(FrameType::kHello, 0, hello, &out);
   reader_ = std::thread([this] { ReadLoop(); });

@@ -10,13 +10,13 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "client/chunk_sender.h"
 #include "client/file_hasher.h"
 #include "client/upload_ledger.h"
 #include "core/base/file.h"
 #include "core/base/path.h"
 #include "core/base/random.h"
 #include "core/chunking/tree_builder.h"
-#include "core/framing/chunk_encoder.h"
 
 namespace dray {
 namespace {
@@ -59,8 +59,10 @@ class Attempt : public RequestHandler {
   absl::StatusOr<bool> WaitForWork();
   void TakeControl(std::string* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::vector<UploadLedger::WantedChunk> TakeChunks() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // Reads and encodes the chunks into buffer_; returns the length of their frames.
+  // Reads and encodes the chunks into buffer_; returns the length of their frames. Charges for them
+  // before they are sent, so that no answer comes too early.
   absl::StatusOr<size_t> EncodeData(absl::Span<const UploadLedger::WantedChunk> chunks);
+  absl::Status SendCommit();
   absl::StatusOr<wire::v1::PutDone> Commit();
 
   bool CreditFor(uint64_t frame_bytes) const ABSL_SHARED_LOCKS_REQUIRED(mu_) {
@@ -75,7 +77,7 @@ class Attempt : public RequestHandler {
                               ledger_.wanted_bytes() <= kMaxWantedBytes);
   }
   bool Answered() const ABSL_SHARED_LOCKS_REQUIRED(mu_) {
-    return !failure_.ok() || done_.has_value();
+    return !failure_.ok() || done_.has_value() || ledger_.NextChunk() != nullptr;
   }
 
   Connection* const connection_;
@@ -86,7 +88,7 @@ class Attempt : public RequestHandler {
   HashCache* const hash_cache_;
   const Trust trust_;
   uint16_t id_ = 0;
-  ChunkEncoder encoder_;
+  ChunkSender sender_;
   // What is sent next: not zeroed, and touched only where it is used.
   const std::unique_ptr<uint8_t[]> buffer_{new uint8_t[kSendBytes + kMaxDataFrameBytes]};
   // The hashing thread's, until it has ended.
@@ -223,7 +225,14 @@ absl::Status Attempt::OnFrame(FrameType type, Bytes payload) {
         return absl::InternalError("the server broke the protocol: more stored than sent");
       }
       in_flight_bytes_ = sent_data_bytes_ - stored.bytes();
+      ledger_.OnStored(stored.bytes());
       return absl::OkStatus();
+    }
+    case FrameType::kPutAgain: {
+      wire::v1::PutAgain again;
+      DRAY_RETURN_IF_ERROR(ParseControl(type, payload, &again));
+      absl::MutexLock lock(&mu_);
+      return ledger_.OnAgain(again);
     }
     case FrameType::kPutDone: {
       wire::v1::PutDone done;
@@ -268,11 +277,6 @@ absl::Status Attempt::SendLoop() {
       chunks = TakeChunks();
     }
     DRAY_ASSIGN_OR_RETURN(const size_t data_bytes, EncodeData(chunks));
-    {
-      absl::MutexLock lock(&mu_);  // before it is sent, so that no answer comes too early
-      sent_data_bytes_ += data_bytes;
-      in_flight_bytes_ += data_bytes;
-    }
     iovec parts[] = {{control.data(), control.size()}, {buffer_.get(), data_bytes}};
     DRAY_RETURN_IF_ERROR(connection_->Send(absl::MakeSpan(parts)));
     uint64_t raw_bytes = 0;
@@ -315,15 +319,31 @@ absl::StatusOr<size_t> Attempt::EncodeData(absl::Span<const UploadLedger::Wanted
     const auto read = ReadAt(request_.fd, chunk.offset_bytes, raw);
     if (!read.ok()) return WithContext(read.status(), EscapeName(request_.local));
     if (*read != raw.size()) return absl::AbortedError(kChanged);
-    const DataFrame frame = encoder_.Encode(chunk.id, raw);
-    WriteDataFrameHead(frame, at);
-    if (frame.body.data() != body) std::memcpy(body, frame.body.data(), frame.body.size());
-    at += frame.frame_bytes();
+    DRAY_ASSIGN_OR_RETURN(const ChunkSender::Written written, sender_.Write(chunk, id_, at));
+    at += written.frame_bytes;
+    absl::MutexLock lock(&mu_);
+    sent_data_bytes_ += written.credit_bytes;
+    in_flight_bytes_ += written.credit_bytes;
+    if (written.delta) ledger_.DeltaSent(chunk, sent_data_bytes_);
   }
   return static_cast<size_t>(at - buffer_.get());
 }
 
 absl::StatusOr<wire::v1::PutDone> Attempt::Commit() {
+  while (true) {
+    DRAY_RETURN_IF_ERROR(SendCommit());
+    {
+      const Connection::Owed owed(connection_);
+      absl::MutexLock lock(&mu_);
+      mu_.Await(absl::Condition(this, &Attempt::Answered));
+      if (!failure_.ok()) return failure_;
+      if (done_) return *std::move(done_);
+    }
+    DRAY_RETURN_IF_ERROR(SendLoop());  // chunks that are wanted again
+  }
+}
+
+absl::Status Attempt::SendCommit() {
   struct stat now;
   if (::fstat(request_.fd, &now) != 0) return ErrnoStatus(errno, EscapeName(request_.local));
   if (!SameState(state_, now)) return absl::AbortedError(kChanged);
@@ -335,12 +355,7 @@ absl::StatusOr<wire::v1::PutDone> Attempt::Commit() {
   *commit.mutable_metadata() = MetadataOf(state_);
   std::string frame;
   AppendControlFrame(FrameType::kPutCommit, id_, commit, &frame);
-  DRAY_RETURN_IF_ERROR(connection_->Send(frame));
-  const Connection::Owed owed(connection_);
-  absl::MutexLock lock(&mu_);
-  mu_.Await(absl::Condition(this, &Attempt::Answered));
-  if (!failure_.ok()) return failure_;
-  return *std::move(done_);
+  return connection_->Send(frame);
 }
 
 // Whether the server, or this side, saw other bytes than were hashed.

@@ -63,6 +63,14 @@ absl::StatusOr<uint64_t> UploadLedger::OnWanted(const wire::v1::PutWanted& wante
       return Violation("wanted chunks out of order");
     }
   }
+  uint32_t next = 0;
+  for (const wire::v1::PutBase& base : wanted.bases()) {
+    const auto missing = static_cast<uint32_t>(wanted.missing_size());
+    if (base.first() < next || base.first() > missing || base.count() > missing - base.first()) {
+      return Violation("bases out of order");
+    }
+    next = base.first() + base.count();
+  }
   unanswered_bytes_ -= node.length_bytes;
   return node.length_bytes - WantChunks(node, wanted);
 }
@@ -77,10 +85,15 @@ uint64_t UploadLedger::WantChunks(const Pending& leaf, const wire::v1::PutWanted
       offset += LoadBigEndian<uint32_t>(at + kDigestBytes);
     }
     const auto length = LoadBigEndian<uint32_t>(at + kDigestBytes);
-    wanted_.push_back({ChunkId::Load(at), offset, length});
+    wanted_.push_back({ChunkId::Load(at), offset, length, leaf.ordinal, missing, nullptr});
     bytes += length;
   }
   wanted_bytes_ += bytes;
+  const size_t begin = wanted_.size() - static_cast<size_t>(wanted.missing_size());
+  for (const wire::v1::PutBase& base : wanted.bases()) {
+    const auto shared = std::make_shared<const wire::v1::PutBase>(base);
+    for (uint32_t i = 0; i < base.count(); ++i) wanted_[begin + base.first() + i].base = shared;
+  }
   return bytes;
 }
 
@@ -104,6 +117,28 @@ std::optional<wire::v1::PutNode> UploadLedger::TakeNode() {
 void UploadLedger::PopChunk() {
   wanted_bytes_ -= wanted_.front().length_bytes;
   wanted_.pop_front();
+}
+
+void UploadLedger::DeltaSent(WantedChunk chunk, uint64_t total_bytes) {
+  chunk.base = nullptr;
+  sent_deltas_.push_back({total_bytes, std::move(chunk)});
+}
+
+void UploadLedger::OnStored(uint64_t total_bytes) {
+  while (!sent_deltas_.empty() && sent_deltas_.front().total_bytes <= total_bytes) {
+    sent_deltas_.pop_front();
+  }
+}
+
+absl::Status UploadLedger::OnAgain(const wire::v1::PutAgain& again) {
+  const auto found = std::find_if(sent_deltas_.begin(), sent_deltas_.end(), [&](const auto& sent) {
+    return sent.chunk.ordinal == again.ordinal() && sent.chunk.index == again.index();
+  });
+  if (found == sent_deltas_.end()) return Violation("a chunk again that was not sent as a delta");
+  wanted_bytes_ += found->chunk.length_bytes;
+  wanted_.push_back(std::move(found->chunk));
+  sent_deltas_.erase(found);
+  return absl::OkStatus();
 }
 
 }  // namespace dray

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -22,6 +23,10 @@ class UploadLedger {
     ChunkId id;
     uint64_t offset_bytes = 0;  // in the file
     uint32_t length_bytes = 0;
+    // The leaf and the place in it; and what the server has that may be like it, if anything.
+    uint64_t ordinal = 0;
+    uint32_t index = 0;
+    std::shared_ptr<const wire::v1::PutBase> base;
   };
 
   // A finished node, children before parents. `offset_bytes` is where a leaf's first chunk lies in
@@ -32,6 +37,10 @@ class UploadLedger {
   // turned out to need no sending.
   absl::StatusOr<uint64_t> OnKnown(const wire::v1::PutKnown& known);
   absl::StatusOr<uint64_t> OnWanted(const wire::v1::PutWanted& wanted);
+  // A delta that was sent did not make its chunk: that is wanted again, whole.
+  absl::Status OnAgain(const wire::v1::PutAgain& again);
+  // What was sent up to `total_bytes` has been dealt with.
+  void OnStored(uint64_t total_bytes);
 
   // What is to be sent next, in the order in which each kind has to go.
   bool has_offers() const { return !unsent_offers_.empty(); }
@@ -39,6 +48,8 @@ class UploadLedger {
   std::optional<wire::v1::PutNode> TakeNode();
   const WantedChunk* NextChunk() const { return wanted_.empty() ? nullptr : &wanted_.front(); }
   void PopChunk();
+  // To be told of each chunk that goes as a delta; with it `total_bytes` were sent.
+  void DeltaSent(WantedChunk chunk, uint64_t total_bytes);
 
   // Bytes of the file in leaves that the server has not dealt with.
   uint64_t unanswered_bytes() const { return unanswered_bytes_; }
@@ -61,6 +72,11 @@ class UploadLedger {
     std::string encoding;
   };
 
+  struct SentDelta {
+    uint64_t total_bytes = 0;
+    WantedChunk chunk;
+  };
+
   uint64_t WantChunks(const Pending& leaf, const wire::v1::PutWanted& wanted);
 
   uint64_t next_ordinal_ = 0;
@@ -69,6 +85,7 @@ class UploadLedger {
   std::deque<Pending> unknown_;          // to be sent as PutNode
   std::deque<Pending> awaiting_wanted_;  // leaves sent as PutNode
   std::deque<WantedChunk> wanted_;
+  std::deque<SentDelta> sent_deltas_;
   uint64_t unanswered_bytes_ = 0;
   uint64_t wanted_bytes_ = 0;
 };

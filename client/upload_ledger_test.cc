@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <utility>
 #include <vector>
 
 #include "core/chunking/sha256.h"
@@ -104,6 +105,73 @@ TEST_F(UploadLedgerTest, RefusesWantedIndicesOutOfRangeOrOrder) {
     ledger_.TakeNode();
     EXPECT_EQ(Want(0, bad).status().code(), absl::StatusCode::kInternal);
   }
+}
+
+TEST_F(UploadLedgerTest, NeighboursShareABase) {
+  OfferFile(100);
+  Know(1, {0});
+  ledger_.TakeNode();
+  wire::v1::PutWanted wanted;
+  for (uint32_t index : {2, 5, 6}) wanted.add_missing(index);
+  wire::v1::PutBase* const base = wanted.add_bases();
+  base->set_first(1);
+  base->set_count(2);
+  base->set_block_bytes(512);
+  ASSERT_TRUE(ledger_.OnWanted(wanted).ok());
+  EXPECT_EQ(ledger_.NextChunk()->base, nullptr);
+  ledger_.PopChunk();
+  EXPECT_EQ(ledger_.NextChunk()->index, 5u);
+  const auto first = ledger_.NextChunk()->base;
+  ASSERT_NE(first, nullptr);
+  ledger_.PopChunk();
+  EXPECT_EQ(ledger_.NextChunk()->base, first);
+}
+
+TEST_F(UploadLedgerTest, RefusesBasesOutOfRangeOrOrder) {
+  using Range = std::pair<uint32_t, uint32_t>;
+  for (const std::vector<Range>& bad :
+       {std::vector<Range>{{0, 3}}, {{3, 1}}, {{1, 0xFFFFFFFF}}, {{0, 2}, {1, 1}}}) {
+    ledger_ = UploadLedger();
+    leaves_.clear();
+    nodes_ = 0;
+    OfferFile(100);
+    Know(1, {0});
+    ledger_.TakeNode();
+    wire::v1::PutWanted wanted;
+    wanted.add_missing(2);
+    wanted.add_missing(3);
+    for (const auto& [first, count] : bad) {
+      wire::v1::PutBase* const base = wanted.add_bases();
+      base->set_first(first);
+      base->set_count(count);
+    }
+    EXPECT_EQ(ledger_.OnWanted(wanted).status().code(), absl::StatusCode::kInternal);
+  }
+}
+
+TEST_F(UploadLedgerTest, AChunkWhoseDeltaFailedIsWantedWhole) {
+  OfferFile(100);
+  while (ledger_.has_offers()) ledger_.TakeOffers();
+  Know(nodes_, {0});
+  ledger_.TakeNode();
+  ASSERT_TRUE(Want(0, {2, 5}).ok());
+  for (uint64_t sent : {1000, 2000}) {
+    const UploadLedger::WantedChunk chunk = *ledger_.NextChunk();
+    ledger_.PopChunk();
+    ledger_.DeltaSent(chunk, sent);
+  }
+  ledger_.OnStored(1000);
+  wire::v1::PutAgain again;
+  again.set_index(2);
+  EXPECT_EQ(ledger_.OnAgain(again).code(), absl::StatusCode::kInternal) << "it is stored";
+  again.set_index(5);
+  EXPECT_TRUE(ledger_.settled());
+  ASSERT_TRUE(ledger_.OnAgain(again).ok());
+  EXPECT_FALSE(ledger_.settled());
+  EXPECT_EQ(ledger_.NextChunk()->id, leaves_[0].entries[5].chunk());
+  EXPECT_EQ(ledger_.NextChunk()->base, nullptr);
+  EXPECT_EQ(ledger_.wanted_bytes(), kLength);
+  EXPECT_EQ(ledger_.OnAgain(again).code(), absl::StatusCode::kInternal) << "once only";
 }
 
 }  // namespace

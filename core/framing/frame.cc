@@ -50,6 +50,10 @@ const char* KnownName(FrameType type) {
       return "PutBatch";
     case FrameType::kPutBatchDone:
       return "PutBatchDone";
+    case FrameType::kPutDelta:
+      return "PutDelta";
+    case FrameType::kPutAgain:
+      return "PutAgain";
     case FrameType::kGet:
       return "Get";
     case FrameType::kGetItems:

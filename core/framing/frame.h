@@ -47,6 +47,8 @@ enum class FrameType : uint8_t {
   kPutDone = 0x27,
   kPutBatch = 0x28,
   kPutBatchDone = 0x29,
+  kPutDelta = 0x2a,
+  kPutAgain = 0x2b,
   kGet = 0x30,
   kGetItems = 0x31,
   kGetEnd = 0x32,

@@ -47,6 +47,10 @@ MessagePtr NewMessageOf(FrameType type) {
       return New<wire::v1::PutBatch>();
     case FrameType::kPutBatchDone:
       return New<wire::v1::PutBatchDone>();
+    case FrameType::kPutDelta:
+      return New<wire::v1::PutDelta>();
+    case FrameType::kPutAgain:
+      return New<wire::v1::PutAgain>();
     case FrameType::kGet:
       return New<wire::v1::Get>();
     case FrameType::kGetItems:

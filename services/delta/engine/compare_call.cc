@@ -1,5 +1,7 @@
 #include "services/delta/engine/compare_call.h"
 
+#include "services/delta/engine/convert.h"
+#include "services/delta/engine/names.h"
 #include "services/delta/engine/upload.h"
 
 namespace dray::delta {
@@ -54,6 +56,9 @@ void CompareCall::Step() {
 
 absl::Status CompareCall::Answer(CatalogView& view) {
   if (request_.has_offer()) {
+    if (!request_.offer().base_path().empty()) {
+      DRAY_RETURN_IF_ERROR(SearchBases(view, request_.offer().base_path()));
+    }
     DRAY_ASSIGN_OR_RETURN(const CompareSession::Known known,
                           session_->Offer(view, request_.offer().node_ids()));
     auto* answer = response_.mutable_known();
@@ -63,11 +68,27 @@ absl::Status CompareCall::Answer(CatalogView& view) {
   }
   if (!request_.has_node()) return absl::InvalidArgumentError("a step without an offer or a node");
   const auto& node = request_.node();
-  DRAY_ASSIGN_OR_RETURN(const std::vector<uint32_t> missing,
+  DRAY_ASSIGN_OR_RETURN(const CompareSession::Missing missing,
                         session_->AddEntries(view, node.ordinal(), node.encoding()));
   auto* answer = response_.mutable_wanted();
   answer->set_ordinal(node.ordinal());
-  answer->mutable_missing()->Add(missing.begin(), missing.end());
+  answer->mutable_missing()->Add(missing.indices.begin(), missing.indices.end());
+  for (const Base& base : missing.bases) {
+    auto* out = answer->add_bases();
+    out->set_first(base.first);
+    out->set_count(base.count);
+    for (const StoredChunk& chunk : base.chunks) ChunkToProto(chunk, out->add_chunks());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CompareCall::SearchBases(CatalogView& view, std::string_view path) {
+  const absl::StatusOr<EntryRecord> entry = FindLive(view, path);
+  if (absl::IsUnavailable(entry.status())) return entry.status();
+  // A new name has nothing that it could be like.
+  if (entry.ok() && entry->head.root && entry->head.metadata.size > 0) {
+    session_->SearchBases(BaseFinder(*entry->head.root, entry->head.metadata.size));
+  }
   return absl::OkStatus();
 }
 

@@ -30,6 +30,7 @@ class CompareCall final : public grpc::ServerBidiReactor<v1::CompareRequest, v1:
   void OneEnded();
   void Step();
   absl::Status Answer(CatalogView& view);
+  absl::Status SearchBases(CatalogView& view, std::string_view path);
   void End(const absl::Status& status);
 
   CallTimer timer_;

@@ -46,25 +46,34 @@ absl::StatusOr<CompareSession::Known> CompareSession::Offer(CatalogView& view,
     const uint64_t ordinal = next_ordinal_++;
     if (mine[i] || unknown_ids_.contains(id)) continue;
     DRAY_ASSIGN_OR_RETURN(const auto known, view.FindNode(id));
-    if (known) continue;
+    if (known) {
+      if (known->level == 0) known_bytes_ += known->length_bytes;
+      continue;
+    }
     if (unknown_.size() >= limits_.unknown_nodes) {
       return TooMuch("nodes whose entries it has not told", limits_.unknown_nodes);
     }
     answer.unknown.push_back(ordinal);
-    unknown_.push_back({ordinal, id});
+    unknown_.push_back({ordinal, id, known_bytes_});
     unknown_ids_.insert(id);
   }
   answer.answered = next_ordinal_;
   return answer;
 }
 
-absl::StatusOr<std::vector<uint32_t>> CompareSession::AddEntries(CatalogView& view,
-                                                                 uint64_t ordinal,
-                                                                 std::string_view encoding) {
+absl::StatusOr<CompareSession::Missing> CompareSession::AddEntries(CatalogView& view,
+                                                                   uint64_t ordinal,
+                                                                   std::string_view encoding) {
   DRAY_ASSIGN_OR_RETURN(auto node, Decode(ordinal, encoding));
-  std::vector<uint32_t> missing;
+  Missing missing;
   if (node->node.level == 0) {
-    DRAY_ASSIGN_OR_RETURN(missing, AddLeaf(view, node));
+    DRAY_ASSIGN_OR_RETURN(missing.indices, AddLeaf(view, node));
+    const uint64_t offset = unknown_.front().known_before_bytes + told_bytes_;
+    told_bytes_ += node->node.length_bytes();
+    if (finder_ && !missing.indices.empty()) {
+      DRAY_ASSIGN_OR_RETURN(missing.bases,
+                            finder_->Find(view, node->node, offset, missing.indices));
+    }
   } else {
     DRAY_RETURN_IF_ERROR(AddInterior(view, node));
   }

@@ -13,6 +13,7 @@
 #include "absl/container/inlined_vector.h"
 #include "absl/synchronization/mutex.h"
 #include "services/delta/catalog/catalog.h"
+#include "services/delta/engine/base_finder.h"
 
 namespace dray::delta {
 
@@ -49,12 +50,19 @@ class CompareSession {
   // `node_ids`: 32 bytes each. Known are nodes in the catalog and those that this session knows of.
   absl::StatusOr<Known> Offer(CatalogView& view, std::string_view node_ids);
 
+  // Where bases of missing chunks are looked for; none before this was called.
+  void SearchBases(BaseFinder finder) { finder_.emplace(std::move(finder)); }
+  struct Missing {
+    std::vector<uint32_t> indices;
+    std::vector<Base> bases;
+  };
+
   // Takes the entries of the oldest node that was answered unknown; returns which of its chunks are
-  // wanted, as indices into them. INVALID_ARGUMENT for another ordinal, an encoding that is not
-  // canonical or has another id, a length that is not that of a known chunk or child, a child that
-  // is not known. RESOURCE_EXHAUSTED beyond the limits.
-  absl::StatusOr<std::vector<uint32_t>> AddEntries(CatalogView& view, uint64_t ordinal,
-                                                   std::string_view encoding);
+  // wanted, as indices into them, and what may be like them. INVALID_ARGUMENT for another ordinal,
+  // an encoding that is not canonical or has another id, a length that is not that of a known chunk
+  // or child, a child that is not known. RESOURCE_EXHAUSTED beyond the limits.
+  absl::StatusOr<Missing> AddEntries(CatalogView& view, uint64_t ordinal,
+                                     std::string_view encoding);
 
   // To be told of chunks once the catalog has them.
   void ChunksStored(absl::Span<const StoredChunk> chunks) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -84,6 +92,7 @@ class CompareSession {
   struct Unknown {
     uint64_t ordinal = 0;
     NodeId id;
+    uint64_t known_before_bytes = 0;  // in known leaves that come before it in the file
   };
 
   absl::StatusOr<std::shared_ptr<const PendingNode>> Decode(uint64_t ordinal,
@@ -106,6 +115,9 @@ class CompareSession {
   // Used by the stream's steps alone.
   uint64_t next_ordinal_ = 0;
   std::deque<Unknown> unknown_;
+  uint64_t known_bytes_ = 0;  // in leaves answered known
+  uint64_t told_bytes_ = 0;   // in leaves whose entries were told
+  std::optional<BaseFinder> finder_;
   absl::flat_hash_set<NodeId> unknown_ids_;
 
   mutable absl::Mutex mutex_;

@@ -43,8 +43,10 @@ class CompareStream {
 
   uint64_t session() const { return session_; }
 
-  v1::CompareResponse::Known Offer(const std::vector<NodeId>& ids) {
+  v1::CompareResponse::Known Offer(const std::vector<NodeId>& ids,
+                                   const std::string& base_path = "") {
     v1::CompareRequest request;
+    request.mutable_offer()->set_base_path(base_path);
     for (const NodeId& id : ids) request.mutable_offer()->mutable_node_ids()->append(id.view());
     return Exchange(request).known();
   }
@@ -54,8 +56,11 @@ class CompareStream {
     request.mutable_node()->set_encoding(encoding);
     const v1::CompareResponse response = Exchange(request);
     EXPECT_EQ(response.wanted().ordinal(), ordinal);
+    bases_ = {response.wanted().bases().begin(), response.wanted().bases().end()};
     return {response.wanted().missing().begin(), response.wanted().missing().end()};
   }
+  // Those of the last answer.
+  const std::vector<v1::CompareResponse::Base>& bases() const { return bases_; }
   grpc::Status Finish() {
     stream_->WritesDone();
     v1::CompareResponse response;
@@ -75,6 +80,7 @@ class CompareStream {
   grpc::ClientContext context_;
   std::unique_ptr<grpc::ClientReaderWriter<v1::CompareRequest, v1::CompareResponse>> stream_;
   uint64_t session_ = 0;
+  std::vector<v1::CompareResponse::Base> bases_;
 };
 
 class DeltaServiceTest : public testing::Test {

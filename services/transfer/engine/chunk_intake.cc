@@ -113,10 +113,12 @@ awaitable<void> ChunkIntake::Process(std::shared_ptr<ChunkIntake> /*self*/, Data
   auto job = [this, &run, &stored] { stored = CheckAndAppend(run); };
   co_await engine_->disk->Run(job);
   const uint64_t wire_bytes = run.size_bytes();
+  const uint64_t credit_bytes = run.credit_bytes();
   run = DataRun();  // its memory is free for what comes next
   absl::Status status = stored.status();
   if (status.ok()) {
-    if (events_.on_stored) events_.on_stored(wire_bytes, stored->raw_bytes, stored->chunks.size());
+    if (events_.on_stored)
+      events_.on_stored(credit_bytes, stored->raw_bytes, stored->chunks.size());
     unsynced_bytes_ += wire_bytes;
     std::move(stored->chunks.begin(), stored->chunks.end(), std::back_inserter(unsynced_));
     if (unsynced_bytes_ >= kMaxUnsyncedBytes) status = co_await Sync();

@@ -29,8 +29,8 @@ class ChunkIntake : public std::enable_shared_from_this<ChunkIntake> {
   static constexpr std::chrono::milliseconds kMaxUnsyncedTime{1000};
 
   struct Events {
-    // Told each run that was taken in: its bytes as received, and raw.
-    std::function<void(uint64_t wire_bytes, uint64_t raw_bytes, size_t chunks)> on_stored;
+    // Told each run that was taken in: what it was charged for, and its raw bytes.
+    std::function<void(uint64_t credit_bytes, uint64_t raw_bytes, size_t chunks)> on_stored;
     // Told the first error, once.
     std::function<void(const absl::Status&)> on_failure;
   };

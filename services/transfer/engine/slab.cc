@@ -68,7 +68,8 @@ Slab::~Slab() {
   }
 }
 
-void DataRun::Add(const Slice& frame) {
+void DataRun::Add(const Slice& frame, size_t credit_bytes) {
+  credit_bytes_ += credit_bytes;
   size_bytes_ += frame.bytes.size();
   ++frames_;
   if (!slices_.empty()) {

@@ -44,16 +44,20 @@ struct Slice {
 class DataRun {
  public:
   // Adds one whole frame. Neighbours in one slab become one slice.
-  void Add(const Slice& frame);
+  void Add(const Slice& frame) { Add(frame, frame.bytes.size()); }
+  // The same for a frame that its sender's credit was charged another amount for.
+  void Add(const Slice& frame, size_t credit_bytes);
 
   const std::vector<Slice>& slices() const { return slices_; }
   size_t size_bytes() const { return size_bytes_; }
+  size_t credit_bytes() const { return credit_bytes_; }
   size_t frames() const { return frames_; }
   bool empty() const { return frames_ == 0; }
 
  private:
   std::vector<Slice> slices_;
   size_t size_bytes_ = 0;
+  size_t credit_bytes_ = 0;
   size_t frames_ = 0;
 };
 

@@ -1,10 +1,14 @@
 #include "services/transfer/engine/upload_session.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/base/path.h"
 #include "core/chunking/node.h"
+#include "core/framing/data_frame.h"
+#include "core/telemetry/logging.h"
 #include "services/transfer/engine/dialect_metrics.h"
+#include "services/transfer/engine/disk_pool.h"
 #include "services/transfer/engine/retry_advice.h"
 
 namespace dray::transfer {
@@ -18,6 +22,23 @@ constexpr size_t kLeafEntryBytes = kDigestBytes + 4;
 constexpr size_t kNodeEntryBytes = kDigestBytes + 8;
 constexpr size_t kMaxEncodingBytes = kNodeHeadBytes + kMaxNodeEntries * kNodeEntryBytes;
 constexpr size_t kOperationIdBytes = 16;
+
+// docs/format/wire.md, "Bases": what signatures may cost.
+constexpr size_t kMaxSignaturesBytes = 192u << 10;  // of one answer
+constexpr double kSignatureShare = 0.015;           // of what the chunks would cost
+// After so many bases in a row that were of no use, only one in kProbe is signed.
+constexpr size_t kManyMisses = 64;
+constexpr size_t kProbe = 16;
+constexpr uint64_t kNowhere = ~uint64_t{0};
+
+uint64_t PlaceOf(uint64_t ordinal, uint32_t index) { return ordinal * kMaxNodeEntries + index; }
+
+// What bytes like those of the base would cost to send.
+size_t MostSignatureBytes(const ChunkBase& base, size_t wanted_bytes) {
+  const double shrunk = std::min(
+      1.0, static_cast<double>(base.stored_bytes()) / static_cast<double>(base.raw_bytes()));
+  return static_cast<size_t>(kSignatureShare * shrunk * static_cast<double>(wanted_bytes));
+}
 
 absl::Status TooMuchPending(absl::string_view what) {
   return NotWorthRetrying(absl::ResourceExhaustedError(
@@ -94,10 +115,12 @@ awaitable<absl::Status> UploadSession::Offer(std::string node_ids) {
     co_return absl::InvalidArgumentError("offered node ids must be 32 bytes each");
   }
   if (!answers_owed()) SetAnswerTimer();
+  const bool first = offered_ == 0;
   offered_ += node_ids.size() / kDigestBytes;
   if (offered_ - answered_ > kMaxPending) co_return TooMuchPending("nodes offered");
   delta::v1::CompareRequest request;
   request.mutable_offer()->set_node_ids(std::move(node_ids));
+  if (first && target_.deltas) request.mutable_offer()->set_base_path(target_.path);
   // When the stream is broken, NextAnswer() tells why.
   static_cast<void>(co_await stream_->Write(request));
   co_return absl::OkStatus();
@@ -178,16 +201,124 @@ absl::StatusOr<UploadSession::Answer> UploadSession::TakeWanted(
   for (const uint32_t index : wanted.missing()) {
     if (index >= node.entries) return BrokenAnswer();
     const size_t at = kNodeHeadBytes + index * kLeafEntryBytes;
-    wanted_.insert(ChunkId::Load(AsBytes(node.encoding).data() + at));
+    wanted_.try_emplace(ChunkId::Load(AsBytes(node.encoding).data() + at), kNowhere);
   }
   if (wanted_.size() > kMaxPending) return TooMuchPending("chunks asked for");
-  return Wanted{wanted.ordinal(), {wanted.missing().begin(), wanted.missing().end()}};
+  Wanted answer{wanted.ordinal(), {wanted.missing().begin(), wanted.missing().end()}, {}};
+  if (target_.deltas) DRAY_RETURN_IF_ERROR(TakeBases(wanted, node, &answer));
+  return answer;
+}
+
+absl::Status UploadSession::TakeBases(const delta::v1::CompareResponse::Wanted& message,
+                                      const PendingNode& node, Wanted* wanted) {
+  uint32_t next = 0;
+  for (const auto& proto : message.bases()) {
+    const size_t count = wanted->missing.size();
+    if (proto.first() < next || proto.count() == 0 || proto.first() > count ||
+        proto.count() > count - proto.first()) {
+      return BrokenAnswer();
+    }
+    next = proto.first() + proto.count();
+    std::optional<ChunkBase> base = ChunkBase::FromProto(proto);
+    if (!base) continue;
+    Base based{proto.first(), proto.count(), 0, std::make_shared<ChunkBase>(*std::move(base)), {}};
+    for (uint32_t i = proto.first(); i < next; ++i) {
+      const uint8_t* const entry =
+          AsBytes(node.encoding).data() + kNodeHeadBytes + wanted->missing[i] * kLeafEntryBytes;
+      based.wanted_bytes += LoadBigEndian<uint32_t>(entry + kDigestBytes);
+    }
+    wanted->bases.push_back(std::move(based));
+  }
+  for (const Base& base : wanted->bases) {
+    for (uint32_t i = base.first; i < base.first + base.count; ++i) {
+      const uint32_t index = wanted->missing[i];
+      const uint8_t* const entry =
+          AsBytes(node.encoding).data() + kNodeHeadBytes + index * kLeafEntryBytes;
+      const ChunkId id = ChunkId::Load(entry);
+      const auto length = LoadBigEndian<uint32_t>(entry + kDigestBytes);
+      if (length == 0 || length > kMaxRawChunkBytes) continue;
+      const uint64_t place = PlaceOf(wanted->ordinal, index);
+      wanted_[id] = place;
+      based_[place] = BasedChunk{id, length, base.base};
+    }
+  }
+  return absl::OkStatus();
+}
+
+awaitable<void> UploadSession::Sign(Wanted* wanted) {
+  const auto self = shared_from_this();
+  auto job = [this, wanted] {
+    size_t total = 0;
+    for (Base& base : wanted->bases) {
+      const size_t most =
+          std::min(MostSignatureBytes(*base.base, base.wanted_bytes), kMaxSignaturesBytes - total);
+      auto signature = SignBase(*engine_->store, *base.base, most);
+      if (!signature.ok()) {
+        spdlog::warn("a base cannot be signed: {}", signature.status().ToString());
+        continue;
+      }
+      base.signature = *std::move(signature);
+      if (base.signature) total += base.signature->hashes.size();
+    }
+  };
+  const bool worth_trying = misses_ < kManyMisses || wanted->ordinal % kProbe == 0;
+  if (worth_trying) co_await engine_->disk->Run(job);
+  for (const Base& base : wanted->bases) {
+    if (!base.signature) ForgetBase(*wanted, base);
+  }
+}
+
+void UploadSession::ForgetBase(const Wanted& wanted, const Base& base) {
+  for (uint32_t i = base.first; i < base.first + base.count; ++i) {
+    const auto found = based_.find(PlaceOf(wanted.ordinal, wanted.missing[i]));
+    if (found == based_.end()) continue;
+    wanted_[found->second.id] = kNowhere;
+    based_.erase(found);
+  }
 }
 
 absl::Status UploadSession::Expect(const ChunkId& id) {
-  if (wanted_.erase(id) > 0) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("chunk ", id.hex(), " was sent, but not asked for"));
+  const auto found = wanted_.find(id);
+  if (found == wanted_.end()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("chunk ", id.hex(), " was sent, but not asked for"));
+  }
+  if (based_.erase(found->second) > 0) ++misses_;
+  wanted_.erase(found);
+  again_.erase(id);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<BasedChunk> UploadSession::ExpectDelta(uint64_t ordinal, uint32_t index) {
+  const auto found = index < kMaxNodeEntries ? based_.find(PlaceOf(ordinal, index)) : based_.end();
+  if (found == based_.end()) {
+    return absl::InvalidArgumentError(absl::StrCat("a delta for chunk ", index, " of node ",
+                                                   ordinal, ", for which there is no base"));
+  }
+  BasedChunk chunk = std::move(found->second);
+  based_.erase(found);
+  wanted_.erase(chunk.id);
+  misses_ = 0;
+  return chunk;
+}
+
+awaitable<absl::StatusOr<std::optional<Slice>>> UploadSession::Rebuild(BasedChunk chunk,
+                                                                       std::string delta,
+                                                                       uint32_t raw_bytes) {
+  const auto self = shared_from_this();
+  absl::StatusOr<std::optional<Slice>> made = std::nullopt;
+  auto job = [&] { made = RebuildChunk(*engine_->store, chunk, AsBytes(delta), raw_bytes); };
+  co_await engine_->disk->Run(job);
+  if (made.ok() && !made->has_value()) {
+    wanted_.try_emplace(chunk.id, kNowhere);
+    again_.insert(chunk.id);
+  }
+  co_return made;
+}
+
+void UploadSession::Return(uint64_t credit_bytes) {
+  stored_bytes_ += credit_bytes;
+  if (events_.on_stored) events_.on_stored(stored_bytes_);
 }
 
 awaitable<absl::Status> UploadSession::Store(DataRun run) {

@@ -14,12 +14,14 @@
 #include <variant>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "core/base/ids.h"
 #include "core/base/status.h"
 #include "core/net/condition.h"
 #include "dray/delta/v1/delta.pb.h"
 #include "services/transfer/engine/activity.h"
+#include "services/transfer/engine/chunk_base.h"
 #include "services/transfer/engine/chunk_intake.h"
 #include "services/transfer/engine/delta_client.h"
 #include "services/transfer/engine/engine.h"
@@ -40,15 +42,24 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
     std::string operation_id;
     std::optional<wire::v1::Precondition> replaces;
     std::string author;
-    uint64_t size = 0;  // to be shown; 0: not known
+    uint64_t size = 0;    // to be shown; 0: not known
+    bool deltas = false;  // the client answers signatures of bases
   };
   struct Known {
     uint64_t answered = 0;
     std::vector<uint64_t> unknown;
   };
+  struct Base {
+    uint32_t first = 0;  // indices into `missing`
+    uint32_t count = 0;
+    size_t wanted_bytes = 0;  // of these chunks
+    std::shared_ptr<const ChunkBase> base;
+    std::optional<Signature> signature;
+  };
   struct Wanted {
     uint64_t ordinal = 0;
     std::vector<uint32_t> missing;
+    std::vector<Base> bases;
   };
   using Answer = std::variant<Known, Wanted>;
   struct Events {
@@ -77,8 +88,21 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   // when delta has owed one for DeltaClient's deadline.
   boost::asio::awaitable<absl::StatusOr<Answer>> NextAnswer();
 
+  // Signs the bases of an answer where that may pay; what cannot be read has no signature.
+  boost::asio::awaitable<void> Sign(Wanted* wanted);
+
   // Whether delta asked for this chunk; each time it did counts for one. INVALID_ARGUMENT else.
   absl::Status Expect(const ChunkId& id);
+  // The same for a chunk that comes as a delta. INVALID_ARGUMENT when it has no base.
+  absl::StatusOr<BasedChunk> ExpectDelta(uint64_t ordinal, uint32_t index);
+  // See RebuildChunk. Where it makes nothing, the chunk is expected again, as a data frame.
+  boost::asio::awaitable<absl::StatusOr<std::optional<Slice>>> Rebuild(BasedChunk chunk,
+                                                                       std::string delta,
+                                                                       uint32_t raw_bytes);
+  // Counts data as taken in that came to nothing.
+  void Return(uint64_t credit_bytes);
+  // Chunks are expected again: a commit that comes now was sent before the client knew.
+  bool expects_again() const { return !again_.empty(); }
   // Takes a run of expected chunks over; returns when the one before is in.
   boost::asio::awaitable<absl::Status> Store(DataRun run);
   // Whether Store() would not wait; then StoreNow() does the same.
@@ -111,6 +135,11 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   // Delta has so long for its next answer from now on, should it owe one.
   void SetAnswerTimer();
   void StopAnswerTimer();
+  absl::Status TakeBases(const delta::v1::CompareResponse::Wanted& message, const PendingNode& node,
+                         Wanted* wanted);
+
+  // What the client is told no base of comes whole.
+  void ForgetBase(const Wanted& wanted, const Base& base);
 
   const Engine* const engine_;
   const boost::asio::any_io_executor executor_;
@@ -129,7 +158,11 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   size_t pending_entries_ = 0;
   boost::asio::steady_timer answer_timer_;  // runs while an answer is owed
   bool late_ = false;
-  absl::flat_hash_set<ChunkId> wanted_;
+  // By place, which is 256 times the leaf's ordinal and the index in it; kNowhere without a base.
+  absl::flat_hash_map<ChunkId, uint64_t> wanted_;
+  absl::flat_hash_map<uint64_t, BasedChunk> based_;
+  absl::flat_hash_set<ChunkId> again_;  // wanted, after a delta that did not make them
+  size_t misses_ = 0;                   // chunks in a row that came whole though they had a base
   std::shared_ptr<ChunkIntake> intake_;
   uint64_t stored_bytes_ = 0;
   bool closed_ = false;

@@ -39,11 +39,12 @@ absl::Status WireClient::ReadPreface() {
   return absl::OkStatus();
 }
 
-absl::Status WireClient::Greet(const wire::v1::Limits& limits) {
+absl::Status WireClient::Greet(const wire::v1::Limits& limits, uint32_t features) {
   SendBytes(AsText(kPreface));
   wire::v1::Hello hello;
   hello.set_software("test");
   *hello.mutable_limits() = limits;
+  hello.set_features(features);
   Send(FrameType::kHello, 0, hello);
   DRAY_RETURN_IF_ERROR(ReadPreface());
   return ReadUntil(FrameType::kWelcome).status();

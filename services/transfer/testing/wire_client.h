@@ -36,7 +36,7 @@ class WireClient {
   explicit WireClient(const std::string& address);
 
   // Both prefaces, Hello and Welcome.
-  absl::Status Greet(const wire::v1::Limits& limits = {});
+  absl::Status Greet(const wire::v1::Limits& limits = {}, uint32_t features = 0);
   absl::Status ReadPreface();
 
   // False when the connection is broken.

@@ -29,6 +29,7 @@ using asio::awaitable;
 // A client that takes shorter frames than this could not take every chunk.
 constexpr size_t kMinClientFrameBytes = kMaxDataFrameBytes;
 constexpr std::chrono::milliseconds kLingerTime{2000};
+constexpr uint32_t kFeatures = wire::v1::CHUNK_DELTAS;
 
 SteadyTime Now() { return std::chrono::steady_clock::now(); }
 
@@ -162,6 +163,7 @@ awaitable<absl::Status> Connection::DispatchRequest(const ReceivedFrame& frame) 
   switch (frame.header.type) {
     case FrameType::kPutOffer:
     case FrameType::kPutNode:
+    case FrameType::kPutDelta:
     case FrameType::kPutCommit:
       co_return co_await puts_->OnFrame(frame);
     case FrameType::kPutOpen:
@@ -260,6 +262,8 @@ absl::Status Connection::Greet(const ReceivedFrame& frame) {
   wire::v1::Welcome welcome;
   welcome.set_software(absl::StrCat("dray-transfer ", kVersion));
   welcome.set_connection_id(activity_.info().id);
+  features_ = hello.features() & kFeatures;
+  welcome.set_features(features_);
   welcome.mutable_limits()->set_frame_bytes(options_->frame_bytes);
   welcome.mutable_limits()->set_requests(options_->requests);
   welcome.mutable_limits()->set_unacknowledged_bytes(options_->unacknowledged_bytes);

@@ -51,6 +51,8 @@ class Connection final : public ServedConnection, public std::enable_shared_from
   boost::asio::any_io_executor executor() { return transport_->executor(); }
   // Who is said to have made a version: where the connection comes from.
   const std::string& author() const { return author_; }
+  // Whether both sides know it.
+  bool has_feature(wire::v1::Feature feature) const { return (features_ & feature) != 0; }
   // The longest payload that the client takes.
   size_t max_payload_bytes() const { return max_payload_bytes_; }
 
@@ -108,6 +110,7 @@ class Connection final : public ServedConnection, public std::enable_shared_from
   bool draining_ = false;
   bool closing_ = false;
   size_t max_payload_bytes_ = kMaxFramePayloadBytes;
+  uint32_t features_ = 0;
 };
 
 }  // namespace dray::transfer::native

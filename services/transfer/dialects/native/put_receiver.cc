@@ -1,5 +1,6 @@
 #include "services/transfer/dialects/native/put_receiver.h"
 
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -28,6 +29,14 @@ void SendAnswer(Connection& connection, uint16_t request, const UploadSession::A
     wire::v1::PutWanted frame;
     frame.set_ordinal(wanted.ordinal);
     frame.mutable_missing()->Add(wanted.missing.begin(), wanted.missing.end());
+    for (const UploadSession::Base& base : wanted.bases) {
+      if (!base.signature) continue;
+      wire::v1::PutBase* const out = frame.add_bases();
+      out->set_first(base.first);
+      out->set_count(base.count);
+      out->set_block_bytes(base.signature->block_bytes);
+      out->set_hashes(base.signature->hashes);
+    }
     connection.Answer(request, FrameType::kPutWanted, frame);
   }
 }
@@ -55,6 +64,7 @@ awaitable<absl::Status> PutReceiver::OnOpen(const ReceivedFrame& frame) {
     if (open.has_replaces()) target.replaces = open.replaces();
     target.author = connection_->author();
     target.size = open.size();
+    target.deltas = connection_->has_feature(wire::v1::CHUNK_DELTAS);
     auto session = co_await UploadSession::Open(&connection_->engine(), connection_->executor(),
                                                 &connection_->activity(), std::move(target));
     status = session.status();
@@ -82,12 +92,17 @@ awaitable<void> PutReceiver::ForwardAnswers(std::shared_ptr<Connection> alive,
   // looks into the connection to its end.
   const std::shared_ptr<UploadSession> session = std::move(opened);
   while (true) {
-    const absl::StatusOr<UploadSession::Answer> answer = co_await session->NextAnswer();
+    absl::StatusOr<UploadSession::Answer> answer = co_await session->NextAnswer();
     if (!answer.ok()) {
       if (session_ == session) Fail(answer.status());
       break;
     }
     if (session_ != session) continue;
+    if (auto* const wanted = std::get_if<UploadSession::Wanted>(&*answer);
+        wanted != nullptr && !wanted->bases.empty()) {
+      co_await session->Sign(wanted);
+      if (session_ != session) continue;
+    }
     SendAnswer(*alive, request, *answer);
     co_await alive->transport().WaitForRoom();
   }
@@ -121,13 +136,49 @@ awaitable<absl::Status> PutReceiver::TakeFrame(const ReceivedFrame& frame) {
     DRAY_CO_RETURN_IF_ERROR(ParseControl(type, frame.payload(), &node));
     co_return co_await session->AddNode(node.ordinal(), std::move(*node.mutable_encoding()));
   }
+  if (type == FrameType::kPutDelta) co_return co_await TakeDelta(frame);
   co_return co_await TakeCommit(frame);
+}
+
+awaitable<absl::Status> PutReceiver::TakeDelta(const ReceivedFrame& frame) {
+  const auto session = session_;
+  wire::v1::PutDelta delta;
+  DRAY_CO_RETURN_IF_ERROR(ParseControl(frame.header.type, frame.payload(), &delta));
+  DRAY_CO_ASSIGN_OR_RETURN(BasedChunk chunk, session->ExpectDelta(delta.ordinal(), delta.index()));
+  const uint64_t credit_bytes = kDataFrameOverheadBytes + chunk.length_bytes;
+  DRAY_CO_RETURN_IF_ERROR(Charge(credit_bytes));
+  absl::StatusOr<std::optional<Slice>> made = co_await session->Rebuild(
+      std::move(chunk), std::move(*delta.mutable_delta()), delta.raw_bytes());
+  if (!made.ok()) co_return made.status();
+  if (session_ != session) co_return absl::OkStatus();
+  if (!made->has_value()) {
+    wire::v1::PutAgain again;
+    again.set_ordinal(delta.ordinal());
+    again.set_index(delta.index());
+    connection_->Answer(request_, FrameType::kPutAgain, again);
+    session->Return(credit_bytes);
+    co_return absl::OkStatus();
+  }
+  run_.Add(**made, credit_bytes);
+  if (run_.size_bytes() >= kRunBytes) co_await StoreRun();
+  co_return absl::OkStatus();
+}
+
+absl::Status PutReceiver::Charge(uint64_t credit_bytes) {
+  received_bytes_ += credit_bytes;
+  if (received_bytes_ - stored_bytes_ <= connection_->options().unacknowledged_bytes) {
+    return absl::OkStatus();
+  }
+  return absl::ResourceExhaustedError(absl::StrCat("more than ",
+                                                   connection_->options().unacknowledged_bytes,
+                                                   " bytes of data without waiting for PutStored"));
 }
 
 awaitable<absl::Status> PutReceiver::TakeCommit(const ReceivedFrame& frame) {
   const auto session = session_;
   wire::v1::PutCommit commit;
   DRAY_CO_RETURN_IF_ERROR(ParseControl(frame.header.type, frame.payload(), &commit));
+  if (session->expects_again()) co_return absl::OkStatus();
   co_await StoreRun();
   // The data of one upload at most waits in memory, however many are being committed.
   DRAY_CO_RETURN_IF_ERROR(co_await session->DrainStores());
@@ -160,12 +211,7 @@ awaitable<absl::Status> PutReceiver::OnData(const Slice& frame) {
     if (failed_request_ != 0) co_return absl::OkStatus();
     co_return absl::InvalidArgumentError("a data frame while no upload is open");
   }
-  received_bytes_ += frame.bytes.size();
-  if (received_bytes_ - stored_bytes_ > connection_->options().unacknowledged_bytes) {
-    co_return absl::ResourceExhaustedError(
-        absl::StrCat("more than ", connection_->options().unacknowledged_bytes,
-                     " bytes of data without waiting for PutStored"));
-  }
+  DRAY_CO_RETURN_IF_ERROR(Charge(frame.bytes.size()));
   if (frame.bytes.size() <= kDataFrameOverheadBytes) {
     Fail(absl::InvalidArgumentError("a data frame that is too short"));
     co_return absl::OkStatus();

@@ -28,7 +28,7 @@ class PutReceiver {
 
   // REQUIRES: the request was begun.
   boost::asio::awaitable<absl::Status> OnOpen(const ReceivedFrame& frame);
-  // PutOffer, PutNode, PutCommit.
+  // PutOffer, PutNode, PutDelta, PutCommit.
   boost::asio::awaitable<absl::Status> OnFrame(const ReceivedFrame& frame);
   boost::asio::awaitable<absl::Status> OnData(const Slice& frame);
   // Nothing more is there to be received for now: what was gathered need not wait for more.
@@ -44,6 +44,9 @@ class PutReceiver {
 
  private:
   boost::asio::awaitable<absl::Status> TakeFrame(const ReceivedFrame& frame);
+  boost::asio::awaitable<absl::Status> TakeDelta(const ReceivedFrame& frame);
+  // Of data that came: RESOURCE_EXHAUSTED, for the connection, when it is more than was granted.
+  absl::Status Charge(uint64_t credit_bytes);
   boost::asio::awaitable<absl::Status> TakeCommit(const ReceivedFrame& frame);
   boost::asio::awaitable<void> StoreRun();
   boost::asio::awaitable<void> ForwardAnswers(std::shared_ptr<Connection> alive,

@@ -99,15 +99,18 @@ class Service final : public v1::Delta::Service {
     stream->Write(opened);
     std::vector<std::string> offered;
     std::set<std::string> asked;
+    std::string base_path;
     v1::CompareRequest request;
     while (stream->Read(&request)) {
       Wait();
       v1::CompareResponse answer;
       if (request.has_offer()) {
+        if (offered.empty()) base_path = request.offer().base_path();
         AnswerOffer(request.offer().node_ids(), &offered, answer.mutable_known());
       } else {
         grpc::Status status = AnswerNode(request.node(), offered, &asked, answer.mutable_wanted());
         if (!status.ok()) return status;
+        AddBases(base_path, answer.mutable_wanted());
       }
       if (!stream->Write(answer)) break;
     }
@@ -286,6 +289,22 @@ class Service final : public v1::Delta::Service {
     }
     memory_.nodes[id] = *node;
     return grpc::Status::OK;
+  }
+
+  // The base of a missing chunk is the one at the same index in the newest version of the path.
+  void AddBases(const std::string& path, v1::CompareResponse::Wanted* wanted) {
+    absl::MutexLock lock(&memory_.mutex);
+    const auto file = memory_.files.find(path);
+    std::vector<Entry> old;
+    if (path.empty() || file == memory_.files.end()) return;
+    if (!memory_.CollectChunks(file->second.back().root(), &old)) return;
+    for (int i = 0; i < wanted->missing_size(); ++i) {
+      if (wanted->missing(i) >= old.size()) break;
+      auto* const base = wanted->add_bases();
+      base->set_first(static_cast<uint32_t>(i));
+      base->set_count(1);
+      *base->add_chunks() = memory_.chunks[std::string(old[wanted->missing(i)].id.view())];
+    }
   }
 
   void CommitItem(const v1::CommitBatchRequest::Item& item, v1::CommitBatchResponse::Answer* answer)

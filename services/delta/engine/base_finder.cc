@@ -1,0 +1,149 @@
+#include "services/delta/engine/base_finder.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace dray::delta {
+namespace {
+
+// How far from where it is expected a leaf's counterpart is looked for.
+constexpr uint64_t kSlackBytes = 2u << 20;
+// An old chunk that shares less than this with a range of bytes is no part of it.
+constexpr uint64_t kLeastOverlapBytes = 2048;
+// A signature of much more than what it is for costs more than it saves.
+constexpr uint64_t kMostTimesLonger = 3;
+
+}  // namespace
+
+absl::StatusOr<std::vector<Base>> BaseFinder::Find(CatalogView& view, const Node& leaf,
+                                                   uint64_t offset_bytes,
+                                                   absl::Span<const uint32_t> missing) {
+  DRAY_RETURN_IF_ERROR(LoadWindow(view, offset_bytes, leaf.length_bytes()));
+  std::vector<Base> bases;
+  uint64_t offset = offset_bytes;
+  uint32_t entry = 0;
+  for (uint32_t i = 0; i < missing.size();) {
+    for (; entry < missing[i]; ++entry) offset += leaf.entries[entry].length_bytes;
+    Run run{.first = i, .begin = offset};
+    do {
+      run.lengths_bytes.push_back(leaf.entries[entry].length_bytes);
+      offset += leaf.entries[entry++].length_bytes;
+      ++i;
+    } while (i < missing.size() && missing[i] == entry);
+    run.end = offset;
+    if (const auto anchor = AnchorOf(leaf, missing, run)) {
+      DRAY_RETURN_IF_ERROR(AddBases(view, run, *anchor, &bases));
+    }
+  }
+  return bases;
+}
+
+absl::Status BaseFinder::LoadWindow(CatalogView& view, uint64_t offset_bytes,
+                                    uint64_t length_bytes) {
+  window_.clear();
+  index_.clear();
+  const int64_t place = std::max<int64_t>(0, static_cast<int64_t>(offset_bytes) + shift_bytes_);
+  const uint64_t begin = std::min(static_cast<uint64_t>(place), size_bytes_);
+  const uint64_t end = std::min(begin + length_bytes + kSlackBytes, size_bytes_);
+  DRAY_RETURN_IF_ERROR(Collect(view, root_, 0, begin - std::min(begin, kSlackBytes), end));
+  for (size_t i = 0; i < window_.size(); ++i) index_.try_emplace(window_[i].entry.chunk(), i);
+  return absl::OkStatus();
+}
+
+absl::Status BaseFinder::Collect(CatalogView& view, const NodeId& id, uint64_t offset,
+                                 uint64_t begin, uint64_t end) {
+  DRAY_ASSIGN_OR_RETURN(const Node node, view.ReadNode(id));
+  for (const Entry& entry : node.entries) {
+    const uint64_t next = offset + entry.length_bytes;
+    if (next > begin && offset < end) {
+      if (node.level == 0) {
+        window_.push_back({entry, offset});
+      } else {
+        DRAY_RETURN_IF_ERROR(Collect(view, entry.node(), offset, begin, end));
+      }
+    }
+    offset = next;
+  }
+  return absl::OkStatus();
+}
+
+const BaseFinder::OldChunk* BaseFinder::InWindow(const Entry& entry) const {
+  const auto found = index_.find(entry.chunk());
+  return found == index_.end() ? nullptr : &window_[found->second];
+}
+
+std::optional<BaseFinder::Anchor> BaseFinder::AnchorOf(const Node& leaf,
+                                                       absl::Span<const uint32_t> missing,
+                                                       const Run& run) {
+  const uint32_t begin = missing[run.first];
+  const size_t end = begin + run.lengths_bytes.size();
+  const OldChunk* const left = begin > 0 ? InWindow(leaf.entries[begin - 1]) : nullptr;
+  const OldChunk* right = end < leaf.entries.size() ? InWindow(leaf.entries[end]) : nullptr;
+  const uint64_t length = run.end - run.begin;
+  Anchor anchor{.most = size_bytes_};
+  if (left != nullptr || run.begin == 0) {
+    anchor.begin = anchor.least = left != nullptr ? left->end() : 0;
+    if (right != nullptr && right->begin < anchor.least) right = nullptr;  // was moved
+    if (right != nullptr) anchor.most = right->begin;
+    anchor.whole = right != nullptr;
+  } else if (right != nullptr) {
+    anchor.most = right->begin;
+    anchor.begin = right->begin - std::min(right->begin, length);
+  } else if (missing.size() == leaf.entries.size()) {
+    const int64_t place = static_cast<int64_t>(run.begin) + shift_bytes_;
+    if (place < 0) return std::nullopt;
+    anchor.begin = static_cast<uint64_t>(place);
+  } else {
+    return std::nullopt;
+  }
+  if (right != nullptr) {
+    shift_bytes_ = static_cast<int64_t>(right->begin) - static_cast<int64_t>(run.end);
+  } else if (left != nullptr) {
+    shift_bytes_ = static_cast<int64_t>(left->end()) - static_cast<int64_t>(run.begin);
+  }
+  return anchor;
+}
+
+absl::Status BaseFinder::AddBases(CatalogView& view, const Run& run, const Anchor& anchor,
+                                  std::vector<Base>* bases) const {
+  const auto count = static_cast<uint32_t>(run.lengths_bytes.size());
+  const uint64_t limit = std::min(kMaxBaseBytes, kMostTimesLonger * (run.end - run.begin));
+  if (anchor.whole && count <= kMaxChunksOfBase && anchor.most - anchor.least <= limit) {
+    return AddBase(view, run.first, count, anchor.least, anchor.most, bases);
+  }
+  uint64_t at = anchor.begin;
+  for (uint32_t first = 0; first < count;) {
+    uint64_t length = 0;
+    uint32_t taken = 0;
+    while (first + taken < count && taken < kMaxChunksOfBase &&
+           (taken == 0 || length + run.lengths_bytes[first + taken] <= kMaxBaseBytes / 2)) {
+      length += run.lengths_bytes[first + taken++];
+    }
+    DRAY_RETURN_IF_ERROR(AddBase(view, run.first + first, taken, std::max(at, anchor.least),
+                                 std::min(at + length, anchor.most), bases));
+    at += length;
+    first += taken;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status BaseFinder::AddBase(CatalogView& view, uint32_t first, uint32_t count, uint64_t begin,
+                                 uint64_t end, std::vector<Base>* bases) const {
+  Base base{.first = first, .count = count};
+  uint64_t length = 0;
+  for (const OldChunk& old : window_) {
+    const uint64_t from = std::max(begin, old.begin);
+    const uint64_t to = std::min(end, old.end());
+    if (to <= from) continue;
+    if (to - from < std::min(kLeastOverlapBytes, old.entry.length_bytes)) continue;
+    if (length + old.entry.length_bytes > kMaxBaseBytes) break;
+    DRAY_ASSIGN_OR_RETURN(const auto chunk, view.FindChunk(old.entry.chunk()));
+    if (!chunk) break;
+    length += old.entry.length_bytes;
+    base.chunks.push_back(*chunk);
+  }
+  if (!base.chunks.empty()) bases->push_back(std::move(base));
+  return absl::OkStatus();
+}
+
+}  // namespace dray::delta

@@ -1,0 +1,80 @@
+#ifndef DRAY_SERVICES_DELTA_ENGINE_BASE_FINDER_H_
+#define DRAY_SERVICES_DELTA_ENGINE_BASE_FINDER_H_
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/types/span.h"
+#include "services/delta/catalog/catalog.h"
+
+namespace dray::delta {
+
+// Chunks of an old version in which parts of missing chunks may be found.
+struct Base {
+  uint32_t first = 0;  // index into the missing ones
+  uint32_t count = 0;  // of them
+  std::vector<StoredChunk> chunks;
+};
+
+// Finds what in an old version corresponds to the missing chunks of a new one's leaves: the bytes
+// between the same known neighbours; where a leaf has no known chunk, those at the same place.
+// Reads the few old leaves around each new one. Leaves are asked for in file order. Not
+// thread-safe.
+class BaseFinder {
+ public:
+  // A base has at most so many bytes, and belongs to at most so many missing chunks.
+  static constexpr uint64_t kMaxBaseBytes = 512u << 10;
+  static constexpr uint32_t kMaxChunksOfBase = 4;
+
+  BaseFinder(const Root& old_root, uint64_t old_size_bytes)
+      : root_(old_root), size_bytes_(old_size_bytes) {}
+
+  // `missing`: ascending indices into the leaf's entries. Bases come in order; not every missing
+  // chunk has one.
+  absl::StatusOr<std::vector<Base>> Find(CatalogView& view, const Node& leaf, uint64_t offset_bytes,
+                                         absl::Span<const uint32_t> missing);
+
+ private:
+  struct OldChunk {
+    Entry entry;
+    uint64_t begin = 0;  // offset in the old file
+    uint64_t end() const { return begin + entry.length_bytes; }
+  };
+  // A run of missing neighbours.
+  struct Run {
+    uint32_t first = 0;  // index into `missing`
+    std::vector<uint64_t> lengths_bytes;
+    uint64_t begin = 0;  // in the new file
+    uint64_t end = 0;
+  };
+  // Where the old counterpart of a run begins and between which old offsets it lies.
+  struct Anchor {
+    uint64_t begin = 0;
+    uint64_t least = 0;
+    uint64_t most = 0;
+    bool whole = false;  // all between least and most is the counterpart
+  };
+
+  absl::Status Collect(CatalogView& view, const NodeId& id, uint64_t offset, uint64_t begin,
+                       uint64_t end);
+  absl::Status LoadWindow(CatalogView& view, uint64_t offset_bytes, uint64_t length_bytes);
+  const OldChunk* InWindow(const Entry& entry) const;
+  std::optional<Anchor> AnchorOf(const Node& leaf, absl::Span<const uint32_t> missing,
+                                 const Run& run);
+  absl::Status AddBases(CatalogView& view, const Run& run, const Anchor& anchor,
+                        std::vector<Base>* bases) const;
+  absl::Status AddBase(CatalogView& view, uint32_t first, uint32_t count, uint64_t begin,
+                       uint64_t end, std::vector<Base>* bases) const;
+
+  const Root root_;
+  const uint64_t size_bytes_;
+  int64_t shift_bytes_ = 0;  // from a place in the new file to that in the old one
+  std::vector<OldChunk> window_;
+  absl::flat_hash_map<ChunkId, size_t> index_;  // of window_
+};
+
+}  // namespace dray::delta
+
+#endif  // DRAY_SERVICES_DELTA_ENGINE_BASE_FINDER_H_

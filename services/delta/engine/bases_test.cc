@@ -1,0 +1,126 @@
+// Which old chunks are told as bases of missing ones, over a real connection.
+#include <numeric>
+
+#include "services/delta/engine/service_fixture.h"
+
+namespace dray::delta {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+class BasesTest : public DeltaServiceTest {
+ protected:
+  void SetUp() override {
+    std::iota(numbers_.begin(), numbers_.end(), 0);
+    ASSERT_TRUE(Put("file", MakeTestFile(numbers_)).ok());
+  }
+
+  struct Found {
+    std::vector<uint32_t> missing;  // of the last leaf that has any
+    std::vector<v1::CompareResponse::Base> bases;
+  };
+  // Offers the file of these chunks against the newest version of `path`.
+  Found Search(const std::vector<uint64_t>& numbers, const std::string& path = "file") {
+    const TestFile file = MakeTestFile(numbers);
+    CompareStream stream(*stub_);
+    std::vector<NodeId> ids;
+    for (const auto& node : file.nodes) ids.push_back(node.id);
+    Found found;
+    const auto known = stream.Offer(ids, path);
+    for (uint64_t ordinal : known.unknown()) {
+      const auto missing = stream.Tell(ordinal, file.nodes[ordinal].encoding);
+      if (!missing.empty()) found = {missing, stream.bases()};
+    }
+    return found;
+  }
+
+  static std::vector<std::string> IdsOf(const v1::CompareResponse::Base& base) {
+    std::vector<std::string> ids;
+    for (const auto& chunk : base.chunks()) ids.push_back(chunk.id());
+    return ids;
+  }
+  static std::string Id(uint64_t number) { return std::string(TestChunkId(number).view()); }
+
+  std::vector<uint64_t> numbers_ = std::vector<uint64_t>(3000);
+};
+
+TEST_F(BasesTest, AChangedChunkHasTheOneBetweenTheSameNeighbours) {
+  numbers_[1500] = 77777;
+  const Found found = Search(numbers_);
+  ASSERT_THAT(found.missing, SizeIs(1));
+  ASSERT_THAT(found.bases, SizeIs(1));
+  EXPECT_EQ(found.bases[0].first(), 0u);
+  EXPECT_EQ(found.bases[0].count(), 1u);
+  EXPECT_THAT(IdsOf(found.bases[0]), ElementsAre(Id(1500)));
+  EXPECT_EQ(found.bases[0].chunks(0).offset(), TestChunk(1500).offset);
+}
+
+TEST_F(BasesTest, NeighboursThatChangedTogetherShareABase) {
+  numbers_[1500] = 77777;
+  numbers_[1501] = 77778;
+  const Found found = Search(numbers_);
+  ASSERT_THAT(found.bases, SizeIs(1));
+  EXPECT_EQ(found.bases[0].count(), 2u);
+  EXPECT_THAT(IdsOf(found.bases[0]), ElementsAre(Id(1500), Id(1501)));
+}
+
+TEST_F(BasesTest, WhatMovedBecauseOfAnInsertionIsFound) {
+  numbers_[1500] = 77777;
+  numbers_.insert(numbers_.begin(), {88888, 88889});
+  const Found found = Search(numbers_);
+  ASSERT_THAT(found.bases, SizeIs(1));
+  EXPECT_THAT(IdsOf(found.bases[0]), ElementsAre(Id(1500)));
+}
+
+TEST_F(BasesTest, TheFirstChunkAndTheLastHaveBasesToo) {
+  std::vector<uint64_t> first = numbers_;
+  first[0] = 77777;
+  Found found = Search(first);
+  ASSERT_THAT(found.bases, SizeIs(1));
+  EXPECT_THAT(IdsOf(found.bases[0]), testing::Contains(Id(0)));
+  std::vector<uint64_t> last = numbers_;
+  last.back() = 77777;
+  found = Search(last);
+  ASSERT_THAT(found.bases, SizeIs(1));
+  EXPECT_THAT(IdsOf(found.bases[0]), testing::Contains(Id(2999)));
+}
+
+TEST_F(BasesTest, WhatIsInsertedBetweenNeighboursHasNone) {
+  numbers_.insert(numbers_.begin() + 1500, 77777);
+  const Found found = Search(numbers_);
+  EXPECT_THAT(found.missing, SizeIs(1));
+  EXPECT_THAT(found.bases, IsEmpty());
+}
+
+TEST_F(BasesTest, BasesAreBounded) {
+  for (size_t i = 1000; i < 1400; ++i) numbers_[i] = 70'000 + i;
+  const TestFile file = MakeTestFile(numbers_);
+  CompareStream stream(*stub_);
+  std::vector<NodeId> ids;
+  for (const auto& node : file.nodes) ids.push_back(node.id);
+  const auto known = stream.Offer(ids, "file");
+  for (uint64_t ordinal : known.unknown()) {
+    const auto missing = stream.Tell(ordinal, file.nodes[ordinal].encoding);
+    uint32_t next = 0;
+    for (const auto& base : stream.bases()) {
+      EXPECT_GE(base.first(), next);
+      next = base.first() + base.count();
+      uint64_t bytes = 0;
+      for (const auto& chunk : base.chunks()) bytes += chunk.length();
+      EXPECT_LE(bytes, 512u << 10);
+    }
+    EXPECT_LE(next, missing.size());
+  }
+}
+
+TEST_F(BasesTest, WithoutAPathOrAVersionThereAreNone) {
+  numbers_[1500] = 77777;
+  EXPECT_THAT(Search(numbers_, "").bases, IsEmpty());
+  EXPECT_THAT(Search(numbers_, "another").bases, IsEmpty());
+  EXPECT_THAT(Search(numbers_, "no//path").bases, IsEmpty());
+}
+
+}  // namespace
+}  // namespace dray::delta

@@ -1,0 +1,58 @@
+// A change smaller than a chunk moves little more than itself.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/support/files.h"
+#include "tests/support/stack.h"
+
+namespace dray::testing {
+namespace {
+
+class SubChunkTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    stack_.Start();
+    ASSERT_FALSE(HasFatalFailure());
+  }
+
+  // Puts `before` and then `after` under one name; returns what the second put moved. What comes
+  // back is `after`.
+  uint64_t MovedByChange(const std::string& before, const std::string& after) {
+    WriteFile(stack_.Path("file"), before);
+    stack_.DrayStats({"put", stack_.Path("file"), ":/file"});
+    WriteFile(stack_.Path("file"), after);
+    const CommandResult put = stack_.DrayStats({"put", stack_.Path("file"), ":/file"});
+    const CommandResult get = stack_.Dray({"get", ":/file", stack_.Path("back")});
+    EXPECT_EQ(get.status, 0) << get.err;
+    EXPECT_TRUE(SameContents(stack_.Path("file"), stack_.Path("back")));
+    return BytesMoved(put);
+  }
+
+  Stack stack_;
+};
+
+TEST_F(SubChunkTest, OneBlockOfManyMegabytes) {
+  const std::string before = RandomText(10 << 20, 1);
+  std::string after = before;
+  after.replace(1000 * 4096, 4096, RandomText(4096, 2));
+  EXPECT_LT(MovedByChange(before, after), 16u << 10);
+  stack_.ExpectSound();
+}
+
+TEST_F(SubChunkTest, ScatteredEdits) {
+  const std::string before = RandomText(32 << 20, 3);
+  std::string after = before;
+  for (size_t i = 0; i < 64; ++i) {
+    after.replace(i * 500'000 + 12'345, 100, RandomText(100, i + 10));
+  }
+  EXPECT_LT(MovedByChange(before, after), 64u * 6000);
+}
+
+TEST_F(SubChunkTest, WhatIsAllNewCostsLittleMoreThanItself) {
+  const std::string after = RandomText(8 << 20, 5);
+  EXPECT_LT(MovedByChange(RandomText(8 << 20, 4), after), after.size() * 102 / 100);
+}
+
+}  // namespace
+}  // namespace dray::testing
