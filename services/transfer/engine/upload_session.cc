@@ -114,7 +114,7 @@ awaitable<absl::Status> UploadSession::Offer(std::string node_ids) {
   if (node_ids.empty() || node_ids.size() % kDigestBytes != 0) {
     co_return absl::InvalidArgumentError("offered node ids must be 32 bytes each");
   }
-  if (!answers_owed()) SetAnswerTimer();
+  if (reading_ && !answers_owed()) SetAnswerTimer();
   const bool first = offered_ == 0;
   offered_ += node_ids.size() / kDigestBytes;
   if (offered_ - answered_ > kMaxPending) co_return TooMuchPending("nodes offered");
@@ -131,7 +131,7 @@ awaitable<absl::Status> UploadSession::AddNode(uint64_t ordinal, std::string enc
   if (encoding.size() < kNodeHeadBytes || encoding.size() > kMaxEncodingBytes) {
     co_return absl::InvalidArgumentError("a node's encoding has a wrong length");
   }
-  if (!answers_owed()) SetAnswerTimer();
+  if (reading_ && !answers_owed()) SetAnswerTimer();
   const size_t entries = (encoding.size() - kNodeHeadBytes) / kLeafEntryBytes;
   pending_entries_ += entries;
   if (pending_entries_ > kMaxPending) co_return TooMuchPending("entries of nodes");
@@ -154,7 +154,11 @@ awaitable<absl::StatusOr<UploadSession::Answer>> UploadSession::NextAnswer() {
 
 awaitable<absl::StatusOr<UploadSession::Answer>> UploadSession::ReadAnswer() {
   delta::v1::CompareResponse response;
+  reading_ = true;
+  if (answers_owed()) SetAnswerTimer();
   const absl::StatusOr<bool> answered = co_await stream_->Read(&response);
+  reading_ = false;
+  StopAnswerTimer();
   if (closed_) co_return absl::CancelledError("the upload was ended");
   if (late_) co_return engine_->delta->TookTooLong();
   if (!answered.ok()) co_return answered.status();
@@ -162,8 +166,6 @@ awaitable<absl::StatusOr<UploadSession::Answer>> UploadSession::ReadAnswer() {
   absl::StatusOr<Answer> answer = BrokenAnswer();
   if (response.has_known()) answer = TakeKnown(response.known());
   if (response.has_wanted()) answer = TakeWanted(response.wanted());
-  StopAnswerTimer();
-  if (answers_owed()) SetAnswerTimer();
   co_return answer;
 }
 

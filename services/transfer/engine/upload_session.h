@@ -156,7 +156,8 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   absl::Status answers_status_;  // why there will be no more answers
   Condition answered_more_;
   size_t pending_entries_ = 0;
-  boost::asio::steady_timer answer_timer_;  // runs while an answer is owed
+  bool reading_ = false;                    // somebody waits for an answer
+  boost::asio::steady_timer answer_timer_;  // runs while, besides, one is owed
   bool late_ = false;
   // By place, which is 256 times the leaf's ordinal and the index in it; kNowhere without a base.
   absl::flat_hash_map<ChunkId, uint64_t> wanted_;
