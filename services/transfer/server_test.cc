@@ -95,6 +95,24 @@ TEST_F(ServerTest, DataThatNobodyAskedForEndsTheConnection) {
   EXPECT_EQ(server_.delta().chunk_count(), 0u);
 }
 
+// The client does not wait for PutStored.
+TEST_F(ServerTest, MoreDataThanWasGrantedIsRefused) {
+  TestServer small([](Server::Options* options) { options->native.unacknowledged_bytes = 64'000; });
+  WireClient client(small.address());
+  ASSERT_TRUE(client.Greet().ok());
+  const TestFile file(RandomContent(500'000, 9));
+  ASSERT_TRUE(OpenUpload(&client, kRequest, "file").ok());
+  const auto wanted = OfferFile(&client, kRequest, file);
+  ASSERT_TRUE(wanted.ok()) << wanted.status();
+  std::string data;
+  for (const auto& chunk : *wanted) data += DataFrameOf(chunk.id, chunk.bytes);
+  client.SendBytes(data);
+  const absl::Status refused = client.ReadUntil(FrameType::kPutDone).status();
+  EXPECT_TRUE(absl::IsResourceExhausted(refused)) << refused;
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("more than 64000 bytes of data"));
+  EXPECT_EQ(small.delta().version_count("file"), 0u);
+}
+
 TEST_F(ServerTest, ABatchBringsItsContents) {
   const std::vector<TestFile> files = {TestFile("first"), TestFile(""),
                                        TestFile(RandomContent(20'000, 7))};
