@@ -107,7 +107,10 @@ TEST_F(ContentionTest, AFileAndAFolderAtOneNameAtOnce) {
         {"put", stack_.Path("folder" + number) + "/inside", ":/name" + number + "/inside"});
     const bool file_done = file->Finish(absl::Minutes(2)).status == 0;
     const bool folder_done = folder->Finish(absl::Minutes(2)).status == 0;
-    EXPECT_NE(file_done, folder_done) << "round " << round;
+    // Where the folder is there before the file's name is looked at, the file goes into it.
+    const bool file_within = stack_.Dray({"stat", ":/name" + number + "/thing"}).status == 0;
+    EXPECT_EQ(file_done && folder_done, file_within) << "round " << round;
+    EXPECT_TRUE(file_done || folder_done) << "round " << round;
   }
   stack_.ExpectSound();
 }
