@@ -1,7 +1,5 @@
 #include "services/monitor/instance_registry.h"
 
-#include <google/protobuf/arena.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -18,14 +16,6 @@ prometheus::Family<prometheus::Counter>& Counter(prometheus::Registry& metrics, 
 bool IsNewer(const v1::PushRequest& push, const v1::PushRequest& last) {
   return std::make_pair(push.started_ns(), push.sequence()) >
          std::make_pair(last.started_ns(), last.sequence());
-}
-
-// A copy that lies in few pieces of memory, made and freed many times faster than one of many.
-std::shared_ptr<v1::PushRequest> CopyOnArena(const v1::PushRequest& push) {
-  auto arena = std::make_shared<google::protobuf::Arena>();
-  auto* copy = google::protobuf::Arena::CreateMessage<v1::PushRequest>(arena.get());
-  *copy = push;
-  return {std::move(arena), copy};
 }
 
 InstanceRegistry::Options WithDefaults(InstanceRegistry::Options options) {
@@ -55,7 +45,7 @@ absl::Status InstanceRegistry::TakeOwn(const v1::PushRequest& push) {
     return status;
   }
   Refusals refusals;
-  std::shared_ptr<v1::PushRequest> kept = CopyOnArena(push);
+  auto kept = std::make_shared<v1::PushRequest>(push);
   RemoveInadmissible(kept.get(), &refusals);
   absl::Status status;
   {

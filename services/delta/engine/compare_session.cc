@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/base/random.h"
+#include "core/telemetry/logging.h"
 
 namespace dray::delta {
 namespace {
@@ -71,8 +72,14 @@ absl::StatusOr<CompareSession::Missing> CompareSession::AddEntries(CatalogView& 
     const uint64_t offset = unknown_.front().known_before_bytes + told_bytes_;
     told_bytes_ += node->node.length_bytes();
     if (finder_ && !missing.indices.empty()) {
-      DRAY_ASSIGN_OR_RETURN(missing.bases,
-                            finder_->Find(view, node->node, offset, missing.indices));
+      // Bases only save bytes: an old version that is damaged must not keep a new one out.
+      auto bases = finder_->Find(view, node->node, offset, missing.indices);
+      if (bases.ok()) {
+        missing.bases = *std::move(bases);
+      } else {
+        spdlog::warn("no bases from the old version: {}", bases.status().ToString());
+        finder_.reset();
+      }
     }
   } else {
     DRAY_RETURN_IF_ERROR(AddInterior(view, node));
