@@ -180,9 +180,8 @@ std::vector<Instance> InstanceRegistry::Instances() const {
     for (const auto& [name, entry] : entries_) {
       if (IsOver(entry, now)) continue;
       const absl::Duration since_push = now - entry.last_push;
-      const bool stopped = entry.push->last();
-      const bool up = !stopped && since_push < options_.stale_after;
-      instances.push_back({entry.push, since_push, up, stopped});
+      const bool up = !entry.push->last() && since_push < options_.stale_after;
+      instances.push_back({entry.push, since_push, up});
     }
   }
   std::stable_sort(instances.begin(), instances.end(), [](const Instance& a, const Instance& b) {

@@ -27,7 +27,8 @@ struct Instance {
   std::shared_ptr<const v1::PushRequest> push;  // without events
   absl::Duration since_push;
   bool up = false;
-  bool stopped = false;  // by itself, and so not up
+  // It said that it ends, and so is not up.
+  bool stopped() const { return push->last(); }
 };
 
 struct RecentEvent {

@@ -121,7 +121,7 @@ TEST_F(InstanceRegistryTest, InstancesThatEndedAreNotUpAndSoonForgotten) {
   ASSERT_TRUE(registry.Take(last).ok());
   const Instance ended = registry.Instances().at(0);
   EXPECT_FALSE(ended.up);
-  EXPECT_TRUE(ended.stopped);
+  EXPECT_TRUE(ended.stopped());
   EXPECT_EQ(Value(ended), 4);
   now_ += absl::Milliseconds(59'999);
   EXPECT_EQ(registry.Instances().size(), 1u) << "its last counters are still to be scraped";

@@ -120,9 +120,9 @@ Json InstanceJson(const Instance& instance, absl::Time now) {
   return {{"instance", push.instance()},
           {"service", push.service()},
           {"up", instance.up},
-          {"health", instance.up        ? "up"
-                     : instance.stopped ? "stopped"
-                                        : "down"},
+          {"health", instance.up          ? "up"
+                     : instance.stopped() ? "stopped"
+                                          : "down"},
           {"software", push.software()},
           {"version", version},
           {"started", Time(push.started_ns())},
