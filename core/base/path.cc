@@ -40,6 +40,15 @@ int HexValue(char c) {
 
 }  // namespace
 
+bool IsUtf8(std::string_view text) {
+  while (!text.empty()) {
+    const size_t length = Utf8SequenceLength(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
 absl::StatusOr<std::vector<std::string_view>> SplitRemotePath(std::string_view path) {
   std::vector<std::string_view> names;
   if (path.empty()) return names;

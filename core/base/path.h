@@ -18,6 +18,9 @@ inline constexpr size_t kMaxNameBytes = 255;
 // INVALID_ARGUMENT says what is wrong. The views point into `path`.
 absl::StatusOr<std::vector<std::string_view>> SplitRemotePath(std::string_view path);
 
+// Whether `text` is valid UTF-8 (RFC 3629).
+bool IsUtf8(std::string_view text);
+
 // A name made fit for text (JSON, listings, logs): backslash is "\\", control characters and bytes
 // that are not valid UTF-8 are "\xHH". UnescapeName takes it back; INVALID_ARGUMENT for an escape
 // that is none.

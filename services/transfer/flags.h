@@ -19,6 +19,10 @@ struct Flags {
   std::string data = "./var/transfer";
   std::string delta = "127.0.0.1:5051";
   std::string monitor;
+  std::vector<std::string> dialects = {"native", "robust", "smart"};
+  std::string admin_password_file;
+  double answer_pause_seconds = 0.02;
+  double command_quiet_seconds = 0.01;
   bool allow_anyone = false;
   size_t max_connections = 10'000;
   int threads = 0;

@@ -3,6 +3,8 @@
 #include <prometheus/registry.h>
 #include <sys/statvfs.h>
 
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
 #include <csignal>
 #include <map>
 #include <utility>
@@ -22,10 +24,13 @@
 #include "services/transfer/dialects/front_door.h"
 #include "services/transfer/dialects/native/native_dialect.h"
 #include "services/transfer/dialects/reserved_dialect.h"
+#include "services/transfer/dialects/robust/robust_dialect.h"
+#include "services/transfer/dialects/smart/smart_dialect.h"
 #include "services/transfer/engine/activity.h"
 #include "services/transfer/engine/delta_client.h"
 #include "services/transfer/engine/disk_pool.h"
 #include "services/transfer/engine/engine.h"
+#include "services/transfer/engine/md5_keeper.h"
 #include "services/transfer/engine/metered_store.h"
 
 namespace dray::transfer {
@@ -168,9 +173,25 @@ class Server::Impl {
     native::Options native = options_.native;
     native.started_ns = absl::GetCurrentTimeNanos();
     native.describe = [this](wire::v1::StatusReply* reply) { Describe(reply); };
-    const Engine engine{store_.get(), disk_.get(), delta_.get(), &activity_};
-    std::vector<std::unique_ptr<Dialect>> dialects = ReservedDialects();
-    dialects.push_back(native::MakeDialect(engine, *registry_, std::move(native)));
+    Engine engine{store_.get(), disk_.get(), delta_.get(), &activity_, nullptr};
+    // Only robust needs MD5s.
+    if (Serves("robust")) {
+      md5s_ = std::make_unique<Md5Keeper>(engine, loops_->Next().get_executor());
+      md5s_->Start();
+      engine.md5s = md5s_.get();
+    }
+    std::vector<std::unique_ptr<Dialect>> dialects;
+    if (Serves("native")) {
+      dialects.push_back(native::MakeDialect(engine, *registry_, std::move(native)));
+    }
+    if (Serves("robust")) {
+      dialects.push_back(robust::MakeDialect(engine, *registry_, options_.robust));
+    }
+    // Before HTTP, which has a DELETE as well.
+    if (Serves("smart")) {
+      dialects.push_back(smart::MakeDialect(engine, *registry_, options_.smart));
+    }
+    for (auto& reserved : ReservedDialects()) dialects.push_back(std::move(reserved));
     metrics::ConnectionsLimit(*registry_)
         .Add({})
         .Set(static_cast<double>(options_.max_connections));
@@ -179,6 +200,11 @@ class Server::Impl {
     options.max_connections = options_.max_connections;
     DRAY_ASSIGN_OR_RETURN(front_door_, FrontDoor::Open(loops_.get(), std::move(dialects), options));
     return absl::OkStatus();
+  }
+
+  bool Serves(const std::string& dialect) const {
+    const auto& served = options_.dialects;
+    return std::find(served.begin(), served.end(), dialect) != served.end();
   }
 
   void Describe(wire::v1::StatusReply* reply) const {
@@ -196,6 +222,7 @@ class Server::Impl {
     drained_ = true;
     if (delta_ != nullptr) delta_->Shutdown();
     if (loops_ != nullptr) loops_->Stop();
+    if (md5s_ != nullptr) md5s_->Stop();
     if (disk_ != nullptr) disk_->Stop();
     if (admin_ != nullptr) admin_->Stop();
   }
@@ -209,6 +236,7 @@ class Server::Impl {
   std::unique_ptr<DeltaClient> delta_;
   std::unique_ptr<DiskPool> disk_;
   std::unique_ptr<EventLoops> loops_;
+  std::unique_ptr<Md5Keeper> md5s_;
   std::unique_ptr<FrontDoor> front_door_;
   bool drained_ = false;
 };

@@ -9,6 +9,8 @@
 #include "core/base/status.h"
 #include "core/net/address.h"
 #include "services/transfer/dialects/native/options.h"
+#include "services/transfer/dialects/robust/options.h"
+#include "services/transfer/dialects/smart/options.h"
 
 namespace dray::transfer {
 
@@ -26,7 +28,11 @@ class Server {
     int loops = 1;        // event loop threads
     int disk_threads = 8;
     size_t max_connections = 10'000;
+    // Those that are served, of these.
+    std::vector<std::string> dialects = {"native", "robust", "smart"};
     native::Options native;
+    robust::Options robust;
+    smart::Options smart;
   };
 
   // Starts everything, or nothing.

@@ -95,6 +95,14 @@ std::string Service::Address(const std::string& port_name) const {
   return "";
 }
 
+std::vector<std::string> Service::Addresses(const std::string& port_name) const {
+  std::vector<std::string> found;
+  for (const auto& [name, address] : addresses_) {
+    if (name == port_name) found.push_back(address);
+  }
+  return found;
+}
+
 std::string Service::Output() const { return Exists(OutputFile()) ? ReadFile(OutputFile()) : ""; }
 
 bool Service::ReadPortFile() {

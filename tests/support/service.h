@@ -51,6 +51,8 @@ class Service {
   Process& process() { return *process_; }
   // "127.0.0.1:40123". REQUIRES: started once.
   std::string Address(const std::string& port_name) const;
+  // All of that name, in the order in which it listens on them.
+  std::vector<std::string> Addresses(const std::string& port_name) const;
   // What it wrote to standard error.
   std::string Output() const;
 

@@ -112,6 +112,8 @@ Activity::Transfer::~Transfer() {
 
 void Activity::Transfer::Finish(uint64_t files, uint64_t bytes, uint64_t saved) {
   ended_ = true;
+  // What was expected may have been a little more.
+  if (tenths_logged_ > 0) LogTenths(10);
   const double seconds = absl::ToDoubleSeconds(absl::Now() - since_);
   const auto& metrics = connection_->metrics().of(direction_);
   metrics.duration.Observe(seconds);
@@ -127,6 +129,45 @@ void Activity::Transfer::Finish(uint64_t files, uint64_t bytes, uint64_t saved) 
   } else {
     LogFor(connection_->info().id, spdlog::level::info, "{}", text);
   }
+}
+
+void Activity::Transfer::Moved(uint64_t bytes) {
+  bytes_moved_.fetch_add(bytes, std::memory_order_relaxed);
+  LogProgress();
+}
+
+void Activity::Transfer::SetSaved(uint64_t bytes) {
+  bytes_saved_.store(bytes, std::memory_order_relaxed);
+  LogProgress();
+}
+
+void Activity::Transfer::Passed(uint64_t bytes) {
+  bytes_passed_.fetch_add(bytes, std::memory_order_relaxed);
+  LogProgress();
+}
+
+uint64_t Activity::Transfer::done() const {
+  return std::max(moved() + bytes_saved_.load(std::memory_order_relaxed),
+                  bytes_passed_.load(std::memory_order_relaxed));
+}
+
+void Activity::Transfer::LogProgress() {
+  const uint64_t total = bytes_total_.load(std::memory_order_relaxed);
+  if (total == 0 || ended_) return;
+  LogTenths(static_cast<uint64_t>(
+      10 * (static_cast<double>(std::min(done(), total)) / static_cast<double>(total))));
+}
+
+void Activity::Transfer::LogTenths(uint64_t tenths) {
+  if (tenths <= tenths_logged_) return;
+  // What is done at once is logged once, as finished.
+  const bool at_once = tenths == 10 && tenths_logged_ == 0;
+  tenths_logged_ = tenths;
+  if (at_once) return;
+  const uint64_t total = bytes_total_.load(std::memory_order_relaxed);
+  LogFor(connection_->info().id, spdlog::level::info, "{} of {}: {}% ({:.1f} of {:.1f} MB)",
+         Name(direction_), EscapeName(path_), 10 * tenths,
+         static_cast<double>(std::min(done(), total)) / 1e6, static_cast<double>(total) / 1e6);
 }
 
 void Activity::Transfer::Fail(const absl::Status& status) {
@@ -146,7 +187,7 @@ Activity::TransferInfo Activity::Transfer::Info(absl::Time now) const {
   info.path = path_;
   info.direction = direction_;
   info.since = since_;
-  info.bytes_done = moved();
+  info.bytes_done = std::max(moved(), bytes_passed_.load(std::memory_order_relaxed));
   info.bytes_total = bytes_total_.load(std::memory_order_relaxed);
   info.bytes_saved = bytes_saved_.load(std::memory_order_relaxed);
   if (info.bytes_total > 0) info.bytes_saved = std::min(info.bytes_saved, info.bytes_total);

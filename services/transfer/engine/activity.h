@@ -110,11 +110,13 @@ class Activity::Transfer {
   // How long the files are, once that is known.
   void SetTotal(uint64_t bytes) { bytes_total_.store(bytes, std::memory_order_relaxed); }
   // How much of them is known so far to be there already.
-  void SetSaved(uint64_t bytes) { bytes_saved_.store(bytes, std::memory_order_relaxed); }
+  void SetSaved(uint64_t bytes);
   DialectMetrics& metrics() const { return connection_->metrics(); }
-  // More of the files' own bytes moved.
-  void Moved(uint64_t bytes) { bytes_moved_.fetch_add(bytes, std::memory_order_relaxed); }
+  // More of the files' own bytes moved. With a total known, every 10 % that are done is logged.
+  void Moved(uint64_t bytes);
   uint64_t moved() const { return bytes_moved_.load(std::memory_order_relaxed); }
+  // More of the files' own bytes are done, moved or not: from who knows that in order.
+  void Passed(uint64_t bytes);
 
   // `bytes` is how long the files are, of which `saved` did not have to move.
   void Finish(uint64_t files, uint64_t bytes, uint64_t saved);
@@ -127,17 +129,24 @@ class Activity::Transfer {
   TransferInfo Info(absl::Time now) const;
 
  private:
+  // What is done so far, as far as it is known.
+  uint64_t done() const;
+  void LogProgress();
+  void LogTenths(uint64_t tenths);
+
   const Connection* const connection_;
   const Direction direction_;
   const std::string path_;
   const absl::Time since_;
   std::atomic<uint64_t> bytes_moved_{0};
+  std::atomic<uint64_t> bytes_passed_{0};
   std::atomic<uint64_t> bytes_total_{0};
   std::atomic<uint64_t> bytes_saved_{0};
   // Of Info().
   mutable absl::Time rate_time_;
   mutable uint64_t rate_bytes_ = 0;
   mutable double rate_ = 0;
+  uint64_t tenths_logged_ = 0;
   bool ended_ = false;
 };
 

@@ -13,6 +13,7 @@
 #include "services/transfer/engine/delta_client.h"
 #include "services/transfer/engine/dialect_metrics.h"
 #include "services/transfer/engine/disk_pool.h"
+#include "services/transfer/engine/md5_keeper.h"
 
 namespace dray::transfer {
 namespace {
@@ -207,6 +208,7 @@ awaitable<absl::StatusOr<std::vector<BatchAnswer>>> UploadBatch(
   if (work.committed_files() > 0) {
     const uint64_t bytes = work.committed_bytes();
     transfer.Finish(work.committed_files(), bytes, bytes - std::min(bytes, work.raw_bytes()));
+    if (engine->md5s != nullptr) engine->md5s->Wake();
   } else {
     transfer.Forget();
   }

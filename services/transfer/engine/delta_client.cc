@@ -97,19 +97,20 @@ class ReadStream final : public MessageStream<Message> {
   bool finished_ = false;
 };
 
-class GrpcCompareStream final : public CompareStream {
+template <typename Request, typename Message>
+class ReadWriteStream final : public TwoWayStream<Request, Message> {
  public:
-  using Call = internal::ReadWriteCall<delta::v1::CompareRequest, delta::v1::CompareResponse>;
+  using Call = internal::ReadWriteCall<Request, Message>;
 
-  GrpcCompareStream(std::shared_ptr<Call> call, std::string address)
+  ReadWriteStream(std::shared_ptr<Call> call, std::string address)
       : call_(std::move(call)), address_(std::move(address)) {
     call_->Begin(call_);
   }
-  ~GrpcCompareStream() override {
+  ~ReadWriteStream() override {
     if (!finished_) call_->Abandon();
   }
 
-  awaitable<absl::StatusOr<bool>> Read(delta::v1::CompareResponse* message) override {
+  awaitable<absl::StatusOr<bool>> Read(Message* message) override {
     const bool more = co_await call_->Read(message);
     if (more) co_return true;
     finished_ = true;
@@ -118,7 +119,7 @@ class GrpcCompareStream final : public CompareStream {
     co_return false;
   }
 
-  awaitable<absl::Status> Write(const delta::v1::CompareRequest& request) override {
+  awaitable<absl::Status> Write(const Request& request) override {
     bool written = false;
     if (!finished_) written = co_await call_->Write(request);
     if (written) co_return absl::OkStatus();
@@ -182,11 +183,16 @@ class DeltaClient::Impl {
     return std::make_unique<ReadStream<Message>>(std::move(call), options_);
   }
 
-  std::unique_ptr<CompareStream> Compare(std::string_view connection_id) {
-    auto call = std::make_shared<GrpcCompareStream::Call>(open_calls_);
+  template <typename Request, typename Message>
+  std::unique_ptr<TwoWayStream<Request, Message>> Session(
+      void (Delta::StubInterface::async_interface::*method)(
+          grpc::ClientContext*, grpc::ClientBidiReactor<Request, Message>*),
+      std::string_view connection_id) {
+    using Stream = ReadWriteStream<Request, Message>;
+    auto call = std::make_shared<typename Stream::Call>(open_calls_);
     AddConnection(call->context(), connection_id);
-    stub_->async()->Compare(call->context(), call.get());
-    return std::make_unique<GrpcCompareStream>(std::move(call), options_.address);
+    (stub_->async()->*method)(call->context(), call.get());
+    return std::make_unique<Stream>(std::move(call), options_.address);
   }
 
   void Shutdown() {
@@ -211,7 +217,13 @@ DeltaClient::DeltaClient(Options options) : impl_(std::make_unique<Impl>(std::mo
 DeltaClient::~DeltaClient() { Shutdown(); }
 
 std::unique_ptr<CompareStream> DeltaClient::Compare(std::string_view connection_id) {
-  return impl_->Compare(connection_id);
+  return impl_->Session<delta::v1::CompareRequest, delta::v1::CompareResponse>(&AsyncDelta::Compare,
+                                                                               connection_id);
+}
+
+std::unique_ptr<BlockStream> DeltaClient::CompareBlocks(std::string_view connection_id) {
+  return impl_->Session<delta::v1::CompareBlocksRequest, delta::v1::CompareBlocksResponse>(
+      &AsyncDelta::CompareBlocks, connection_id);
 }
 
 std::unique_ptr<MessageStream<delta::v1::ResolveResponse>> DeltaClient::Resolve(
@@ -253,6 +265,8 @@ DRAY_DELTA_CALL(Stat, StatRequest, ChangedResponse)
 DRAY_DELTA_CALL(Move, MoveRequest, ChangedResponse)
 DRAY_DELTA_CALL(Delete, DeleteRequest, ChangedResponse)
 DRAY_DELTA_CALL(Restore, RestoreRequest, ChangedResponse)
+DRAY_DELTA_CALL(FilesWithoutMd5, FilesWithoutMd5Request, VersionsResponse)
+DRAY_DELTA_CALL(SetMd5s, SetMd5sRequest, SetMd5sResponse)
 #undef DRAY_DELTA_CALL
 
 bool DeltaClient::healthy() const { return impl_->healthy(); }

@@ -25,15 +25,18 @@ class MessageStream {
   virtual boost::asio::awaitable<absl::StatusOr<bool>> Read(Message* message) = 0;
 };
 
-// An upload's session with delta. One coroutine may read while one writes; both on one executor.
-// Its end ends the session.
-class CompareStream : public MessageStream<delta::v1::CompareResponse> {
+// A session with delta. One coroutine may read while one writes; both on one executor. Its end ends
+// the session.
+template <typename Request, typename Message>
+class TwoWayStream : public MessageStream<Message> {
  public:
   // Returns when the message is on its way. An error is the stream's.
-  virtual boost::asio::awaitable<absl::Status> Write(const delta::v1::CompareRequest& request) = 0;
+  virtual boost::asio::awaitable<absl::Status> Write(const Request& request) = 0;
   // Makes a reader and a writer return with an error soon.
   virtual void Cancel() = 0;
 };
+using CompareStream = TwoWayStream<delta::v1::CompareRequest, delta::v1::CompareResponse>;
+using BlockStream = TwoWayStream<delta::v1::CompareBlocksRequest, delta::v1::CompareBlocksResponse>;
 
 // The delta service, for coroutines: they go on, on their own executor, when delta has answered.
 // Errors name delta's address; UNAVAILABLE when it cannot be reached, at once. Thread-safe.
@@ -56,6 +59,7 @@ class DeltaClient {
   ~DeltaClient();
 
   std::unique_ptr<CompareStream> Compare(std::string_view connection_id = {});
+  std::unique_ptr<BlockStream> CompareBlocks(std::string_view connection_id = {});
   std::unique_ptr<MessageStream<delta::v1::ResolveResponse>> Resolve(
       const delta::v1::ResolveRequest& request, std::string_view connection_id = {});
   std::unique_ptr<MessageStream<delta::v1::VersionsResponse>> List(
@@ -77,6 +81,10 @@ class DeltaClient {
       delta::v1::DeleteRequest request, std::string_view connection_id = {});
   boost::asio::awaitable<absl::StatusOr<delta::v1::ChangedResponse>> Restore(
       delta::v1::RestoreRequest request, std::string_view connection_id = {});
+  boost::asio::awaitable<absl::StatusOr<delta::v1::VersionsResponse>> FilesWithoutMd5(
+      delta::v1::FilesWithoutMd5Request request, std::string_view connection_id = {});
+  boost::asio::awaitable<absl::StatusOr<delta::v1::SetMd5sResponse>> SetMd5s(
+      delta::v1::SetMd5sRequest request, std::string_view connection_id = {});
 
   // Whether delta said that it serves when it was last asked.
   bool healthy() const;

@@ -1,5 +1,8 @@
 #include "services/transfer/engine/disk_pool.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -8,10 +11,11 @@
 
 namespace dray::transfer {
 
-DiskPool::DiskPool(int threads) {
+DiskPool::DiskPool(int threads, const std::string& name, int nice) {
   for (int i = 0; i < threads; ++i) {
-    threads_.emplace_back([this, i] {
-      NameThread(absl::StrCat("disk-", i));
+    threads_.emplace_back([this, i, name, nice] {
+      NameThread(absl::StrCat(name, "-", i));
+      if (nice != 0) setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), nice);
       Work();
     });
   }

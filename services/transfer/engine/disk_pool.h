@@ -3,6 +3,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <deque>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -17,8 +18,8 @@ namespace dray::transfer {
 // is bounded by its users: a connection has a few jobs at most in it. Thread-safe.
 class DiskPool {
  public:
-  // REQUIRES: threads >= 1.
-  explicit DiskPool(int threads);
+  // REQUIRES: threads >= 1. They are called "<name>-0"..., and yield to others by `nice`.
+  explicit DiskPool(int threads, const std::string& name = "disk", int nice = 0);
   // Stops.
   ~DiskPool();
 

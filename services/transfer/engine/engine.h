@@ -10,6 +10,7 @@ namespace dray::transfer {
 class Activity;
 class DeltaClient;
 class DiskPool;
+class Md5Keeper;
 
 // What the operations of a transfer work with, whatever the dialect. Everything here outlives every
 // connection.
@@ -18,6 +19,7 @@ struct Engine {
   DiskPool* disk = nullptr;
   DeltaClient* delta = nullptr;
   Activity* activity = nullptr;
+  Md5Keeper* md5s = nullptr;
 };
 
 }  // namespace dray::transfer

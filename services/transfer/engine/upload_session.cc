@@ -9,6 +9,7 @@
 #include "core/telemetry/logging.h"
 #include "services/transfer/engine/dialect_metrics.h"
 #include "services/transfer/engine/disk_pool.h"
+#include "services/transfer/engine/md5_keeper.h"
 #include "services/transfer/engine/retry_advice.h"
 
 namespace dray::transfer {
@@ -359,6 +360,7 @@ awaitable<absl::StatusOr<delta::v1::CommitResponse>> UploadSession::Commit(
   if (!response.ok()) co_return response.status();
   const uint64_t moved = transfer_.moved();
   transfer_.Finish(1, size, size > moved ? size - moved : 0);
+  if (engine_->md5s != nullptr && !response->unchanged()) engine_->md5s->Wake();
   Close(absl::OkStatus());
   co_return response;
 }

@@ -75,6 +75,8 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
       const Activity::Connection* connection, Target target);
   ~UploadSession();
 
+  Activity::Transfer& transfer() { return transfer_; }
+
   // To be set before the first data.
   void SetEvents(Events events) { events_ = std::move(events); }
 

@@ -1,0 +1,113 @@
+// The classic dialects on a whole server in this process, with a delta in memory.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "absl/time/clock.h"
+#include "core/base/random.h"
+#include "services/transfer/testing/test_server.h"
+#include "tests/support/classic_clients.h"
+
+namespace dray::transfer {
+namespace {
+
+using ::dray::testing::RobustAnswer;
+using ::dray::testing::RobustGet;
+using ::dray::testing::SmartClient;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+std::string Content(size_t random_bytes, size_t plain_bytes) {
+  return RandomBytes(random_bytes) + std::string(plain_bytes, 'p');
+}
+
+TEST(ClassicDialectsTest, WhatSmartUploadsAllDownload) {
+  TestServer server;
+  const std::string content = Content(5'000'000, 3'000'000);
+  SmartClient client(server.address());
+  EXPECT_EQ(client.Upload("file", content), "");
+  EXPECT_EQ(client.List(), "file");
+  std::string data;
+  EXPECT_EQ(client.Download("file", &data), "");
+  EXPECT_TRUE(data == content);
+  EXPECT_EQ(client.Download("file", &data, 0, true), "");
+  EXPECT_TRUE(data == content);
+  const RobustAnswer answer = RobustGet(server.address(), "file");
+  EXPECT_TRUE(answer.whole()) << answer.error;
+  EXPECT_TRUE(answer.data == content);
+  // The same once more is known, and moves nothing into the store.
+  const size_t chunks = server.delta().chunk_count();
+  EXPECT_EQ(client.Upload("copy", content), "");
+  EXPECT_EQ(client.Download("copy", &data), "");
+  EXPECT_TRUE(data == content);
+  EXPECT_EQ(server.delta().chunk_count(), chunks);
+}
+
+// Chunks of the longest kind: more of them than may wait for their leaf to be whole.
+TEST(ClassicDialectsTest, ALeafLongerThanWhatMayWait) {
+  TestServer server;
+  std::string content(40 << 20, '\0');
+  for (size_t at = 0; at < content.size(); at += 64 << 10)
+    content[at] = static_cast<char>(at >> 16);
+  SmartClient client(server.address());
+  EXPECT_EQ(client.Upload("file", content), "");
+  std::string data;
+  EXPECT_EQ(client.Download("file", &data), "");
+  EXPECT_TRUE(data == content);
+}
+
+TEST(ClassicDialectsTest, AClientThatVanishesLeavesNothing) {
+  TestServer server;
+  {
+    SmartClient client(server.address());
+    ASSERT_EQ(client.Ask("UPLOAD file"), "OK");
+    ASSERT_EQ(client.Ask("5000000"), "OK");
+    client.socket().Send(Content(4'000'000, 0));
+    client.socket().Reset();
+  }
+  SmartClient client(server.address());
+  EXPECT_EQ(client.List(), "No files found");
+  EXPECT_EQ(server.delta().version_count("file"), 0u);
+}
+
+TEST(ClassicDialectsTest, AFullServerSaysSo) {
+  TestServer server([](Server::Options* options) { options->max_connections = 1; });
+  SmartClient first(server.address());
+  ASSERT_EQ(first.List(), "No files found");
+  EXPECT_THAT(SmartClient(server.address()).List(), StartsWith("ERROR_RESOURCE_EXHAUSTED: "));
+  EXPECT_THAT(RobustGet(server.address(), "file").error, HasSubstr("connections already"));
+  EXPECT_EQ(first.List(), "No files found");
+}
+
+TEST(ClassicDialectsTest, AnMd5ThatIsNotThereIsPrepared) {
+  TestServer server([](Server::Options* options) {
+    options->robust.md5_patience = std::chrono::milliseconds(1);
+  });
+  const std::string content = Content(200 << 20, 0);
+  SmartClient client(server.address());
+  ASSERT_EQ(client.Upload("file", content), "");
+  ASSERT_EQ(client.List(), "file");
+  const RobustAnswer answer = RobustGet(server.address(), "file");
+  EXPECT_THAT(answer.error, HasSubstr("file is being prepared, try again in "));
+}
+
+TEST(ClassicDialectsTest, ASilentClientIsGivenUp) {
+  TestServer server([](Server::Options* options) {
+    options->smart.idle_timeout = options->smart.data_timeout = std::chrono::milliseconds(300);
+    options->robust.request_timeout = std::chrono::milliseconds(300);
+  });
+  SmartClient idle(server.address());
+  EXPECT_EQ(idle.List(), "No files found");
+  EXPECT_EQ(idle.socket().Recv(10), "");
+  SmartClient uploading(server.address());
+  EXPECT_EQ(uploading.Ask("UPLOAD file"), "OK");
+  EXPECT_EQ(uploading.Ask("10"), "OK");
+  EXPECT_EQ(uploading.socket().Recv(10), "");
+  testing::BareSocket asking(server.address());
+  ASSERT_TRUE(asking.Send(std::string("\0\0\0\x10half", 8)));
+  EXPECT_EQ(asking.Recv(5), "ERROR");
+}
+
+}  // namespace
+}  // namespace dray::transfer
