@@ -19,8 +19,13 @@ class Admissions::Place final : public Admission {
   }
 
   void SetServed(std::weak_ptr<ServedConnection> served) override {
-    absl::MutexLock lock(&all_->mu_);
-    served_.swap(served);
+    std::shared_ptr<ServedConnection> late;
+    {
+      absl::MutexLock lock(&all_->mu_);
+      served_.swap(served);
+      if (all_->draining_) late = served_.lock();
+    }
+    if (late != nullptr) late->Drain();
   }
   std::shared_ptr<ServedConnection> served() const { return served_.lock(); }
 
@@ -45,6 +50,14 @@ std::vector<std::shared_ptr<ServedConnection>> Admissions::Served() const {
     if (auto served = place->served()) result.push_back(std::move(served));
   }
   return result;
+}
+
+void Admissions::Drain() {
+  {
+    absl::MutexLock lock(&mu_);
+    draining_ = true;
+  }
+  for (const auto& served : Served()) served->Drain();
 }
 
 bool Admissions::AwaitNone(absl::Duration timeout) const {

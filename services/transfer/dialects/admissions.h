@@ -19,6 +19,8 @@ class Admissions : public std::enable_shared_from_this<Admissions> {
 
   size_t count() const;
   std::vector<std::shared_ptr<ServedConnection>> Served() const;
+  // Drains all, and those that are served only later.
+  void Drain();
   // Whether none was left before the time was over.
   bool AwaitNone(absl::Duration timeout) const;
 
@@ -26,6 +28,7 @@ class Admissions : public std::enable_shared_from_this<Admissions> {
   class Place;
 
   mutable absl::Mutex mu_;
+  bool draining_ ABSL_GUARDED_BY(mu_) = false;
   absl::flat_hash_set<const Place*> places_ ABSL_GUARDED_BY(mu_);
 };
 

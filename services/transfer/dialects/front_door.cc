@@ -60,7 +60,7 @@ class FrontDoor::Impl : public std::enable_shared_from_this<Impl> {
       boost::system::error_code ignored;
       for (tcp::acceptor& acceptor : self->acceptors_) acceptor.close(ignored);
     });
-    for (const auto& served : admissions_->Served()) served->Drain();
+    admissions_->Drain();
     if (admissions_->AwaitNone(absl::FromChrono(timeout))) return;
     spdlog::warn("{} connections had not finished in time and are cut off", admissions_->count());
     do {
