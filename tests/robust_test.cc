@@ -179,6 +179,32 @@ TEST_F(RobustTest, StopsGracefullyUnderATransfer) {
   EXPECT_EQ(ended->status(), 0);
 }
 
+// docs/classic-clients.md: what the old client did, `dray get` does.
+TEST_F(RobustTest, OurClientOffersWhatTheOldOneDid) {
+  Put(RandomText(3'000'000, 6), "file");
+  const std::string logs = stack_.Path("logs");
+  const std::string back = stack_.Path("back");
+  ASSERT_EQ(stack_.Dray({"get", ":/file", back, "--log", logs}).status, 0);
+  EXPECT_EQ(ReadFile(back), RandomText(3'000'000, 6));
+  const std::string server = stack_.server();
+  stack_.transfer().Stop();
+  const CommandResult failed =
+      stack_.Dray({"--retries", "1", "get", ":/file", back, "--log", logs}, {.server = server});
+  EXPECT_EQ(failed.status, 1);
+  EXPECT_THAT(failed.err, HasSubstr("trying again in 1s (retry 1 of 1)"));
+  EXPECT_EQ(ReadFile(back), RandomText(3'000'000, 6));
+  std::string text;
+  for (const auto& entry : std::filesystem::directory_iterator(logs)) {
+    EXPECT_THAT(entry.path().filename().string(),
+                ContainsRegex("^client_[0-9]{8}_[0-9]{6}(_[0-9]+)?\\.log$"));
+    text += ReadFile(entry.path().string());
+  }
+  const std::string begin = "[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} - [^ ]+ - ";
+  EXPECT_THAT(text, ContainsRegex(begin + "INFO - .*\"file\""));
+  EXPECT_THAT(text, ContainsRegex(begin + "WARNING - .*trying again in 1s"));
+  EXPECT_THAT(text, ContainsRegex(begin + "ERROR - "));
+}
+
 TEST(RobustOffTest, CanBeSwitchedOff) {
   Stack stack({.transfer_flags = {"--dialects", "native,smart"}});
   stack.Start();

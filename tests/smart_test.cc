@@ -262,6 +262,50 @@ TEST_F(SmartTest, AFailedCheckLeavesTheFileAsItWas) {
   EXPECT_TRUE(Download("file") == changed);
 }
 
+// The head of a block, and as much as it says.
+std::string BlockOf(uint32_t index, uint32_t length, size_t bytes) {
+  std::string block;
+  for (const uint32_t number : {index, length}) {
+    for (int shift = 24; shift >= 0; shift -= 8)
+      block.push_back(static_cast<char>(number >> shift));
+  }
+  return block + std::string(bytes, 'b');
+}
+
+TEST_F(SmartTest, BlocksThatWereNotAskedForAreNotTaken) {
+  const std::string text = RandomText(4 * kBlock, 13);
+  Upload("file", text);
+  std::string changed = text;
+  changed[kBlock]++;
+  const std::string list = BlockListOf(changed);
+  const auto offer = [&](SmartClient& client) {
+    EXPECT_EQ(client.Ask("UPLOAD_DELTA file"), "ACK");
+    std::string length = absl::StrCat(list.size());
+    length.resize(10, ' ');
+    EXPECT_EQ(client.Ask(length), "OK");
+    client.socket().Send(list);
+    const std::string answer = client.socket().RecvExactly(10);
+    EXPECT_EQ(client.socket().RecvExactly(std::strtoul(answer.c_str(), nullptr, 10)),
+              "{\"missing\": [1]}");
+  };
+  SmartClient client(stack_.server());
+  for (const std::string& block :
+       {BlockOf(2, kBlock, kBlock), BlockOf(1'000'000, kBlock, kBlock), BlockOf(1, 17, 17),
+        BlockOf(1, 0, 0), BlockOf(1, kBlock, kBlock)}) {
+    offer(client);
+    EXPECT_EQ(client.Ask(block), "ACK");
+    EXPECT_EQ(client.socket().Recv(1024), "INTEGRITY_FAIL");
+  }
+  // Longer than any block: where the next one begins nobody knows.
+  offer(client);
+  EXPECT_EQ(client.Ask(BlockOf(1, 0xFFFFFFFF, 0)), "INTEGRITY_FAIL");
+  EXPECT_EQ(client.socket().Recv(1024), "");
+  EXPECT_THAT(stack_.transfer().Output(), HasSubstr("block 2 came"));
+  EXPECT_THAT(stack_.transfer().Output(), HasSubstr("a block of 4294967295 bytes"));
+  EXPECT_TRUE(Download("file") == text);
+  EXPECT_THAT(stack_.Dray({"log", ":/file", "--json"}).Objects(), SizeIs(1));
+}
+
 TEST_F(SmartTest, TwoClientsOnOneNameDoNotMix) {
   const std::string text = RandomText(200 * kBlock, 9);
   for (int round = 0; round < 3; ++round) {
@@ -320,7 +364,7 @@ TEST_F(SmartTest, ClientsThatVanishAtAnyStepFreeWhatTheyHeldAndStoreNothing) {
   EXPECT_TRUE(Download("file") == text);
 }
 
-TEST_F(SmartTest, ServesIpv6) {
+TEST_F(SmartTest, ServesIpv6AsTheNativeDialectDoes) {
   const auto addresses = stack_.transfer().Addresses("listen");
   ASSERT_EQ(addresses.size(), 2u);
   SmartClient client(addresses[1]);
@@ -328,6 +372,11 @@ TEST_F(SmartTest, ServesIpv6) {
   std::string data;
   EXPECT_EQ(client.Download("file", &data), "");
   EXPECT_EQ(data, "over IPv6");
+  const std::string back = stack_.Path("back");
+  const CommandResult get =
+      stack_.Dray({"get", absl::StrCat("dray://", addresses[1], "/file"), back});
+  EXPECT_EQ(get.status, 0) << get.err;
+  EXPECT_EQ(ReadFile(back), "over IPv6");
 }
 
 TEST_F(SmartTest, SaysWhenDeltaIsDown) {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
 
 #include "absl/time/clock.h"
@@ -107,6 +108,37 @@ TEST(ClassicDialectsTest, ASilentClientIsGivenUp) {
   testing::BareSocket asking(server.address());
   ASSERT_TRUE(asking.Send(std::string("\0\0\0\x10half", 8)));
   EXPECT_EQ(asking.Recv(5), "ERROR");
+}
+
+// Waits for the only place there is.
+bool AnotherIsServed(const TestServer& server) {
+  const absl::Time deadline = absl::Now() + absl::Seconds(60);
+  while (absl::Now() < deadline) {
+    if (SmartClient(server.address()).List() == "file") return true;
+    absl::SleepFor(absl::Milliseconds(50));
+  }
+  return false;
+}
+
+TEST(ClassicDialectsTest, AClientThatTakesNothingIsGivenUp) {
+  TestServer server([](Server::Options* options) {
+    options->max_connections = 1;
+    options->smart.stream.write_timeout = std::chrono::milliseconds(300);
+    options->robust.stream.write_timeout = std::chrono::milliseconds(300);
+  });
+  const std::string content = Content(1'000'000, 63 << 20);
+  SmartClient downloading(server.address());
+  ASSERT_EQ(downloading.Upload("file", content), "");
+  EXPECT_EQ(downloading.Ask("DOWNLOAD file"), std::to_string(content.size()));
+  downloading.socket().Send("OK");
+  EXPECT_TRUE(AnotherIsServed(server));
+  std::unique_ptr<testing::BareSocket> asking;
+  do {  // the place of who has just asked may not be free yet
+    asking = std::make_unique<testing::BareSocket>(server.address());
+    ASSERT_TRUE(asking->Send(testing::RobustRequest("file")));
+  } while (asking->Recv(5) == "ERROR");
+  EXPECT_TRUE(AnotherIsServed(server));
+  EXPECT_LT(asking->RecvAll().size(), content.size());
 }
 
 }  // namespace
