@@ -21,6 +21,7 @@ Examples:
   dray ls -l :/backup/photos            what is there
   dray log :/notes.txt                  its versions
   dray get --version 1 :/notes.txt old  an old one
+  dray get --at yesterday :/backup .    a folder as it was
   dray rm :/notes.txt                   gone, until: dray restore :/notes.txt
 
 Settings come from flags, then the environment (DRAY_SERVER, DRAY_CONNECTIONS, DRAY_RETRIES, DRAY_LOG),
@@ -68,6 +69,17 @@ CLI::App* AddVerb(CLI::App* app, CommandLine* line, const char* name, const char
   return command;
 }
 
+CLI::Option* AddAt(CLI::App* verb, CommandLine* line) {
+  return verb
+      ->add_option("--at", line->at, "As it was at TIME: names, contents, what was deleted since")
+      ->option_text("TIME");
+}
+
+constexpr char kTimes[] =
+    "\n\nTIME: 2026-11-24 (where that day began), \"2026-11-24 18:30\", 18:30 (today), in local "
+    "time;\n"
+    "2026-11-24T18:30:00Z; \"2h ago\", \"3 days ago\", yesterday; @SECONDS since 1970.";
+
 void AddTransfers(CLI::App* app, CommandLine* line) {
   CLI::App* put = AddVerb(app, line, "put", "Put files and folders on the server", Verb::kPut,
                           "SOURCE... TARGET: local names, then a name on the server", 2, -1);
@@ -90,8 +102,11 @@ void AddTransfers(CLI::App* app, CommandLine* line) {
       "As cp -r: a TARGET that is a folder, or ends with \"/\", takes the sources in.\n"
       "Files are replaced whole or left alone; what is there already is not moved again.\n\n"
       "Examples:\n  dray get :/a.txt .\n  dray get :/backup/photos restored\n"
-      "  dray get --version 2 :/a.txt a.old");
-  get->add_option("--version", line->version, "This version instead of the newest (files)");
+      "  dray get --version 2 :/a.txt a.old\n"
+      "  dray get --at \"2h ago\" :/backup/photos before   a whole folder as it was" +
+      std::string(kTimes));
+  get->add_option("--version", line->version, "This version instead of the newest (files)")
+      ->excludes(AddAt(get, line));
   get->add_flag("--fsync", line->sync, "Sync each file to disk before it takes its name");
   get->add_flag("--keep-special-modes", line->keep_special_modes,
                 "Keep setuid, setgid and sticky bits, which are dropped otherwise");
@@ -102,9 +117,12 @@ void AddNames(CLI::App* app, CommandLine* line) {
                            "NAME...: names on the server (default :/)", 0, -1);
   list->add_flag("-l,--long", line->long_format, "Mode, version, size and time as well");
   list->add_flag("-r,-R,--recursive", line->recursive, "With everything beneath");
+  AddAt(list, line);
+  list->footer("Example:\n  dray ls -l --at yesterday :/backup/photos" + std::string(kTimes));
   CLI::App* stat = AddVerb(app, line, "stat", "Tell all about one name", Verb::kStat,
                            "NAME: a name on the server", 1, -1);
-  stat->add_option("--version", line->version, "Of this version instead of the newest");
+  stat->add_option("--version", line->version, "Of this version instead of the newest")
+      ->excludes(AddAt(stat, line));
   CLI::App* remove = AddVerb(app, line, "rm", "Delete; can be undone with restore", Verb::kRemove,
                              "NAME...: names on the server", 1, -1);
   remove->add_flag("-r,--recursive", line->recursive, "Folders with all that is in them");

@@ -27,6 +27,7 @@ struct CommandLine {
   bool recursive = false;              // ls, rm
   bool long_format = false;            // ls
   uint64_t version = 0;                // get, stat, restore
+  std::string at;                      // get, ls, stat: a time (moment.h)
   bool if_absent = false;              // put
   std::optional<uint64_t> if_version;  // put
   bool checksum = false;               // put

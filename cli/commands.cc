@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/time/clock.h"
 #include "cli/listing.h"
+#include "cli/moment.h"
 #include "cli/naming.h"
 #include "cli/remote_name.h"
 #include "core/base/path.h"
@@ -62,6 +63,7 @@ class Command {
   Console& console_;
   std::vector<RemoteName> remotes_;  // the names on the server, in order
   std::vector<std::string> locals_;  // the local ones
+  int64_t at_ns_ = 0;                // of --at; 0: now
   std::unique_ptr<Client> client_;
 };
 
@@ -90,6 +92,11 @@ absl::Status Command::Prepare() {
     }
     if (remote.server) server = *remote.server;
     remotes_.push_back(std::move(remote));
+  }
+  if (!line_.at.empty()) {
+    DRAY_ASSIGN_OR_RETURN(const absl::Time at,
+                          ParseMoment(line_.at, absl::Now(), absl::LocalTimeZone()));
+    at_ns_ = absl::ToUnixNanos(at);
   }
   ClientOptions options;
   options.server = server;
@@ -188,7 +195,10 @@ int Command::Put() {
 int Command::Get() {
   auto jobs = NameGets(remotes_, locals_[0]);
   if (!jobs.ok()) return Fail(jobs.status());
-  for (GetJob& job : *jobs) job.number = line_.version;
+  for (GetJob& job : *jobs) {
+    job.number = line_.version;
+    job.at_ns = at_ns_;
+  }
   GetOptions options;
   options.sync = line_.sync;
   options.keep_special_modes = line_.keep_special_modes;
@@ -202,7 +212,7 @@ void Command::ShowVersion(const Version& version, const std::string& name) {
 
 absl::Status Command::ListOne(const RemoteName& name, bool titled) {
   if (!name.path.empty()) {
-    DRAY_ASSIGN_OR_RETURN(const Version version, client_->Stat(name.path));
+    DRAY_ASSIGN_OR_RETURN(const Version version, client_->Stat(name.path, 0, at_ns_));
     if (version.metadata().kind() == wire::v1::DELETED) {
       return absl::NotFoundError(absl::StrCat(EscapeName(name.path), " was deleted"));
     }
@@ -213,10 +223,11 @@ absl::Status Command::ListOne(const RemoteName& name, bool titled) {
   }
   if (titled && !line_.json) console_.Print(absl::StrCat(":/", EscapeName(name.path), ":"));
   const size_t prefix = name.path.empty() ? 0 : name.path.size() + 1;
-  return client_->List(name.path, line_.recursive, [&](const Version& version) {
+  const auto show = [&](const Version& version) {
     if (version.path().size() > prefix) ShowVersion(version, version.path().substr(prefix));
     return absl::OkStatus();
-  });
+  };
+  return client_->List(name.path, line_.recursive, show, at_ns_);
 }
 
 int Command::List() {
@@ -232,7 +243,7 @@ int Command::List() {
 int Command::Stat() {
   int status = kExitDone;
   for (const RemoteName& name : remotes_) {
-    auto version = client_->Stat(name.path, line_.version);
+    auto version = client_->Stat(name.path, line_.version, at_ns_);
     if (version.ok() && version->metadata().kind() == wire::v1::DELETED && line_.version == 0) {
       version = absl::NotFoundError(
           absl::StrCat(EscapeName(name.path), " was deleted; dray restore brings it back"));

@@ -188,6 +188,30 @@ TEST_F(CommandsTest, NamesCanBeMovedRemovedAndTheirHistoryTold) {
   EXPECT_THAT(Run({"status"}).out, HasSubstr("delta    healthy"));
 }
 
+// This server offers no feature.
+TEST_F(CommandsTest, AnOlderServerIsNotAskedForThePast) {
+  tree_.Write("f", "contents");
+  ASSERT_EQ(Run({"put", tree_.Path("f"), ":/f"}).status, kExitDone);
+  const std::string back = tree_.Path("back");
+  for (const auto& arguments :
+       std::vector<std::vector<std::string>>{{"ls", "--at", "1h ago", ":/"},
+                                             {"ls", "--at", "1h ago", ":/f"},
+                                             {"stat", "--at", "1h ago", ":/f"},
+                                             {"get", "--at", "1h ago", ":/f", back}}) {
+    const Result result = Run(arguments);
+    EXPECT_EQ(result.status, kExitFailed) << arguments[0];
+    EXPECT_THAT(result.err, HasSubstr("upgrade the server")) << arguments[0];
+  }
+  EXPECT_FALSE(tree_.Exists("back"));
+}
+
+TEST_F(CommandsTest, ATimeThatIsNoneIsWrongUsage) {
+  const Result result = Run({"ls", "--at", "soon", ":/"});
+  EXPECT_EQ(result.status, kExitUsage);
+  EXPECT_THAT(result.err, HasSubstr("\"soon\" is no time"));
+  EXPECT_EQ(Run({"get", "--at", "1h ago", "--version", "1", ":/f", "."}).status, kExitUsage);
+}
+
 TEST_F(CommandsTest, QuietSaysNothingUnlessSomethingFails) {
   tree_.Write("f", "x");
   const Result put = Run({"put", "-q", tree_.Path("f"), ":/f"});

@@ -16,6 +16,7 @@ namespace {
 constexpr size_t kSlabs = 12;
 // Below this much free room the rest of a slab is not worth a system call.
 constexpr size_t kLeastReceive = 128 << 10;
+constexpr uint32_t kFeatures = wire::v1::CHUNK_DELTAS | wire::v1::PAST;
 constexpr absl::Duration kKeepAlive = absl::Seconds(15);
 
 absl::Status Violation(absl::string_view what) {
@@ -99,7 +100,7 @@ absl::Status Connection::Greet() {
   wire::v1::Hello hello;
   hello.set_software(absl::StrCat("dray ", kVersion));
   hello.mutable_limits()->set_frame_bytes(kMaxFramePayloadBytes);
-  hello.set_features(wire::v1::CHUNK_DELTAS);
+  hello.set_features(kFeatures);
   std::string out(reinterpret_cast<const char*>(kPreface.data()), kPreface.size());
   AppendControlFrame(FrameType::kHello, 0, hello, &out);
   reader_ = std::thread([this] { ReadLoop(); });
@@ -109,6 +110,7 @@ absl::Status Connection::Greet() {
   if (!welcome.ok()) return welcome.status();
   Finish(0);
   limits_ = welcome->limits();
+  features_ = welcome->features() & kFeatures;
   if (limits_.frame_bytes() == 0) limits_.set_frame_bytes(kMaxFramePayloadBytes);
   if (limits_.requests() == 0) limits_.set_requests(kDefaultRequests);
   if (limits_.unacknowledged_bytes() == 0) {
@@ -116,6 +118,14 @@ absl::Status Connection::Greet() {
   }
   if (IsPlainId(welcome->connection_id())) id_ = welcome->connection_id();
   return absl::OkStatus();
+}
+
+absl::Status Connection::Require(wire::v1::Feature feature) const {
+  const auto needed = static_cast<uint32_t>(feature);
+  if ((features_ & needed) == needed) return absl::OkStatus();
+  return absl::UnimplementedError(
+      absl::StrCat("the server is older than this program and does not know what it is asked for (",
+                   wire::v1::Feature_Name(feature), "); upgrade the server"));
 }
 
 Connection::~Connection() {

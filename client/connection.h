@@ -77,6 +77,8 @@ class Connection {
   absl::Status status() const;
 
   const wire::v1::Limits& limits() const { return limits_; }
+  // UNIMPLEMENTED, saying what to do, where the server does not know of a feature.
+  absl::Status Require(wire::v1::Feature feature) const;
   // Names this connection in the server's log, events and errors. Empty where the server tells
   // none.
   const std::string& id() const { return id_; }
@@ -124,6 +126,7 @@ class Connection {
   const std::shared_ptr<SlabPool> slabs_;
   uint64_t cancel_hook_ = 0;
   wire::v1::Limits limits_;  // set before the first request
+  uint32_t features_ = 0;    // set before the first request
   std::string id_;           // set before the first request
 
   absl::Mutex write_mu_;

@@ -47,10 +47,11 @@ class Client::Impl {
 
   template <typename Answer>
   absl::StatusOr<Answer> AskOne(FrameType type, const google::protobuf::MessageLite& question,
-                                FrameType answer_type) {
+                                FrameType answer_type,
+                                wire::v1::Feature feature = wire::v1::NO_FEATURE) {
     Answer answer;
     DRAY_RETURN_IF_ERROR(WithChannel([&](const Operation& operation, Channel* channel) {
-      return Ask(operation, channel, type, question, answer_type, &answer);
+      return Ask(operation, channel, type, question, answer_type, &answer, feature);
     }));
     return answer;
   }
@@ -77,22 +78,27 @@ Outcome Client::Get(absl::Span<const GetJob> jobs, const GetOptions& options) {
   return impl_->Track([&](const Operation& operation) { return GetAll(operation, jobs, options); });
 }
 
-absl::StatusOr<wire::v1::Version> Client::Stat(const std::string& path, uint64_t number) {
+absl::StatusOr<wire::v1::Version> Client::Stat(const std::string& path, uint64_t number,
+                                               int64_t at_ns) {
   DRAY_RETURN_IF_ERROR(SplitRemotePath(path).status());
   wire::v1::Stat question;
   question.mutable_version()->set_path(path);
   question.mutable_version()->set_number(number);
-  DRAY_ASSIGN_OR_RETURN(const auto answer, impl_->AskOne<wire::v1::Changed>(
-                                               FrameType::kStat, question, FrameType::kChanged));
+  question.mutable_version()->set_at_ns(at_ns);
+  DRAY_ASSIGN_OR_RETURN(const auto answer,
+                        impl_->AskOne<wire::v1::Changed>(FrameType::kStat, question,
+                                                         FrameType::kChanged, FeatureFor(at_ns)));
   return answer.version();
 }
 
 absl::Status Client::List(const std::string& path, bool recursive,
-                          const std::function<absl::Status(const wire::v1::Version&)>& on_version) {
+                          const std::function<absl::Status(const wire::v1::Version&)>& on_version,
+                          int64_t at_ns) {
   DRAY_RETURN_IF_ERROR(SplitRemotePath(path).status());
   wire::v1::List question;
   question.set_path(path);
   question.set_recursive(recursive);
+  question.set_at_ns(at_ns);
   return impl_->WithChannel([&](const Operation& operation, Channel* channel) {
     return ListVersions(operation, channel, question, on_version);
   });

@@ -46,11 +46,16 @@ class Client {
   // whole, or left untouched.
   Outcome Get(absl::Span<const GetJob> jobs, const GetOptions& options = {});
 
-  // Number 0 is the newest version. NOT_FOUND where nothing is.
-  absl::StatusOr<wire::v1::Version> Stat(const std::string& path, uint64_t number = 0);
-  // Depth first, names in byte order; an error of `on_version` ends it and is returned.
+  // Number 0 is the newest version. NOT_FOUND where nothing is. With `at_ns`, nanoseconds since
+  // 1970 that are in the past, the path is what it was then, and number 0 its newest version of
+  // then.
+  absl::StatusOr<wire::v1::Version> Stat(const std::string& path, uint64_t number = 0,
+                                         int64_t at_ns = 0);
+  // Depth first, names in byte order; an error of `on_version` ends it and is returned. With
+  // `at_ns`, what was there then.
   absl::Status List(const std::string& path, bool recursive,
-                    const std::function<absl::Status(const wire::v1::Version&)>& on_version);
+                    const std::function<absl::Status(const wire::v1::Version&)>& on_version,
+                    int64_t at_ns = 0);
   // The versions of one path.
   absl::Status History(const std::string& path,
                        const std::function<absl::Status(const wire::v1::Version&)>& on_version);

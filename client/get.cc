@@ -166,9 +166,10 @@ absl::Status JobRunner::Start(Channel* channel) {
   wire::v1::Stat question;
   question.mutable_version()->set_path(job_.remote);
   question.mutable_version()->set_number(job_.number);
+  question.mutable_version()->set_at_ns(job_.at_ns);
   wire::v1::Changed answer;
-  absl::Status status =
-      Ask(operation_, channel, FrameType::kStat, question, FrameType::kChanged, &answer);
+  absl::Status status = Ask(operation_, channel, FrameType::kStat, question, FrameType::kChanged,
+                            &answer, FeatureFor(job_.at_ns));
   wire::v1::Version version = answer.version();
   version.set_path(job_.remote);
   if (absl::IsUnavailable(status)) return status;
@@ -177,7 +178,8 @@ absl::Status JobRunner::Start(Channel* channel) {
   }
   if (status.ok() && version.metadata().kind() == wire::v1::FOLDER) {
     if (job_.number == 0) return StartFolder(channel, version);
-    status = absl::InvalidArgumentError("a folder is got as it is now: leave the version away");
+    status = absl::InvalidArgumentError(
+        "a folder has no contents of its own: leave the version away, or name a time");
   }
   const auto [parent, name] = SplitLast(job_.local);
   if (status.ok()) {
@@ -212,6 +214,7 @@ absl::Status JobRunner::StartFolder(Channel* channel, const wire::v1::Version& t
   wire::v1::List question;
   question.set_path(job_.remote);
   question.set_recursive(true);
+  question.set_at_ns(job_.at_ns);
   const absl::Status listed =
       ListVersions(operation_, channel, question,
                    [&](const wire::v1::Version& version) { return Take(version); });
@@ -260,7 +263,12 @@ void JobRunner::TakeFolder(const std::string& name, const wire::v1::Version& ver
 }
 
 absl::Status JobRunner::TakeFile(const std::string& name, const wire::v1::Version& version) {
-  RemoteFile file = {.version = version, .base = base_, .name = name, .local = Local(name)};
+  RemoteFile file = {.version = version,
+                     .base = base_,
+                     .name = name,
+                     .local = Local(name),
+                     .root = {},
+                     .at_ns = job_.at_ns};
   absl::Status checked = CheckVersion(&file);
   if (checked.ok() && IsPartName(name)) {
     checked =

@@ -206,9 +206,7 @@ absl::Status GroupGet::Drain() {
 absl::Status GroupGet::Start(Flight* flight) {
   wire::v1::Get get;
   for (const RemoteFile& file : flight->files) {
-    wire::v1::VersionRef* version = get.add_items()->mutable_version();
-    version->set_path(file.version.path());
-    version->set_number(file.version.number());
+    *get.add_items()->mutable_version() = ReferenceTo(file);
   }
   DRAY_ASSIGN_OR_RETURN(auto connection, channel_->Connect());
   DRAY_ASSIGN_OR_RETURN(flight->download, Download::Start(std::move(connection), get));

@@ -35,6 +35,14 @@ absl::StatusOr<UniqueFd> OpenPart(int parent, const std::string& name, bool* exi
 
 }  // namespace
 
+wire::v1::VersionRef ReferenceTo(const RemoteFile& file) {
+  wire::v1::VersionRef reference;
+  reference.set_path(file.version.path());
+  reference.set_number(file.version.number());
+  reference.set_at_ns(file.at_ns);
+  return reference;
+}
+
 absl::Status CheckVersion(RemoteFile* file) {
   const wire::v1::Version& version = file->version;
   const auto root = Root::FromBytes(version.root());

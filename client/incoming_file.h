@@ -14,7 +14,7 @@
 #include "core/base/ids.h"
 #include "core/base/status.h"
 #include "core/chunking/tree_builder.h"
-#include "dray/wire/v1/version.pb.h"
+#include "dray/wire/v1/wire.pb.h"
 
 namespace dray {
 
@@ -25,9 +25,13 @@ struct RemoteFile {
   std::string name;   // beneath `base`
   std::string local;  // for people
   Root root;          // version.root()
+  int64_t at_ns = 0;  // when it has that path; 0: now
 
   uint64_t size_bytes() const { return version.metadata().size(); }
 };
+
+// Names the file's version to the server.
+wire::v1::VersionRef ReferenceTo(const RemoteFile& file);
 
 // Refuses a FILE version that makes no sense (DATA_LOSS) and fills in `file->root`.
 absl::Status CheckVersion(RemoteFile* file);

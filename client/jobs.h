@@ -24,11 +24,12 @@ struct PutOptions {
 };
 
 // `remote`, in version `number` (0: the newest; else it has to be a file or link), is got as
-// `local`.
+// `local`. Where `at_ns` is not 0, all is as it was then: names, and the newest versions of then.
 struct GetJob {
   std::string remote;
   uint64_t number = 0;
   std::string local;
+  int64_t at_ns = 0;  // since 1970
 };
 
 struct GetOptions {

@@ -70,7 +70,6 @@ class Attempt {
   absl::Status Fetch(absl::Span<const FileChunk> lacking);
   absl::Status FetchSome(const wire::v1::Get& get, absl::Span<const FileChunk> expected);
   void AddDone(uint64_t bytes);
-  wire::v1::VersionRef Reference() const;
 
   const Operation& operation_;
   const std::shared_ptr<Connection> connection_;
@@ -91,13 +90,6 @@ Attempt::~Attempt() {
 void Attempt::AddDone(uint64_t bytes) {
   done_bytes_ += bytes;
   operation_.tracker->AddDone(static_cast<int64_t>(bytes));
-}
-
-wire::v1::VersionRef Attempt::Reference() const {
-  wire::v1::VersionRef version;
-  version.set_path(file_.version.path());
-  version.set_number(file_.version.number());
-  return version;
 }
 
 void TellKept(Tracker* tracker, const RemoteFile& file) {
@@ -131,7 +123,7 @@ absl::StatusOr<bool> Attempt::IsWorthCompleting() const {
 
 absl::Status Attempt::GetWhole() {
   wire::v1::Get get;
-  *get.add_items()->mutable_version() = Reference();
+  *get.add_items()->mutable_version() = ReferenceTo(file_);
   DRAY_ASSIGN_OR_RETURN(const auto download, Download::Start(connection_, get));
   DRAY_ASSIGN_OR_RETURN(const wire::v1::GetItems items, download->ReceiveItems());
   const wire::v1::GetItems::Item& item = items.items(0);
@@ -173,7 +165,7 @@ absl::Status Attempt::Complete() {
 
 absl::StatusOr<std::vector<FileChunk>> Attempt::ReceiveEntries() {
   wire::v1::GetEntries question;
-  *question.mutable_version() = Reference();
+  *question.mutable_version() = ReferenceTo(file_);
   DRAY_ASSIGN_OR_RETURN(const auto call, Call::Start(connection_, FrameType::kGetEntries, question,
                                                      FrameType::kEntries));
   std::vector<FileChunk> chunks;
@@ -257,7 +249,7 @@ absl::Status Attempt::Fetch(absl::Span<const FileChunk> lacking) {
   while (!lacking.empty()) {
     wire::v1::Get get;
     wire::v1::Get::Item* item = get.add_items();
-    *item->mutable_version() = Reference();
+    *item->mutable_version() = ReferenceTo(file_);
     wire::v1::ByteRange* range = nullptr;
     size_t count = 0;
     for (; count < lacking.size(); ++count) {

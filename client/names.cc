@@ -12,8 +12,9 @@ namespace {
 // Answers of type Versions, until the one that says that it is the last.
 absl::Status ReceiveVersions(Channel* channel, FrameType type,
                              const google::protobuf::MessageLite& question,
-                             const OnVersion& on_version) {
+                             wire::v1::Feature feature, const OnVersion& on_version) {
   DRAY_ASSIGN_OR_RETURN(const auto connection, channel->Connect());
+  DRAY_RETURN_IF_ERROR(connection->Require(feature));
   DRAY_ASSIGN_OR_RETURN(const auto call,
                         Call::Start(connection, type, question, FrameType::kVersions));
   while (true) {
@@ -30,9 +31,10 @@ absl::Status ReceiveVersions(Channel* channel, FrameType type,
 
 absl::Status Ask(const Operation& operation, Channel* channel, FrameType type,
                  const google::protobuf::MessageLite& question, FrameType answer_type,
-                 google::protobuf::MessageLite* answer) {
+                 google::protobuf::MessageLite* answer, wire::v1::Feature feature) {
   return operation.MakeRetrier().Run([&]() -> absl::Status {
     DRAY_ASSIGN_OR_RETURN(const auto connection, channel->Connect());
+    DRAY_RETURN_IF_ERROR(connection->Require(feature));
     DRAY_ASSIGN_OR_RETURN(const auto call, Call::Start(connection, type, question, answer_type));
     return call->Receive(answer);
   });
@@ -52,7 +54,8 @@ absl::Status ListVersions(const Operation& operation, Channel* channel, const wi
       retrier.Reset();
       return absl::OkStatus();
     };
-    const absl::Status status = ReceiveVersions(channel, FrameType::kList, list, tell);
+    const absl::Status status =
+        ReceiveVersions(channel, FrameType::kList, list, FeatureFor(list.at_ns()), tell);
     if (status.ok() || !refused.ok()) return status;
     DRAY_RETURN_IF_ERROR(retrier.AfterFailure(status));
   }
@@ -77,7 +80,8 @@ absl::Status ListHistory(const Operation& operation, Channel* channel, const std
       last = version.number();
       return refused;
     };
-    const absl::Status status = ReceiveVersions(channel, FrameType::kHistory, question, tell);
+    const absl::Status status =
+        ReceiveVersions(channel, FrameType::kHistory, question, wire::v1::NO_FEATURE, tell);
     if (status.ok() || !refused.ok()) return status;
     DRAY_RETURN_IF_ERROR(retrier.AfterFailure(status));
   }

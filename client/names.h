@@ -13,10 +13,17 @@
 
 namespace dray {
 
-// One question and its answer, tried again as the options say.
+// What a server must know to be asked of a time; nothing for 0, which is now.
+inline wire::v1::Feature FeatureFor(int64_t at_ns) {
+  return at_ns == 0 ? wire::v1::NO_FEATURE : wire::v1::PAST;
+}
+
+// One question and its answer, tried again as the options say. UNIMPLEMENTED from a server that
+// does not know of `feature`, which the question is about.
 absl::Status Ask(const Operation& operation, Channel* channel, FrameType type,
                  const google::protobuf::MessageLite& question, FrameType answer_type,
-                 google::protobuf::MessageLite* answer);
+                 google::protobuf::MessageLite* answer,
+                 wire::v1::Feature feature = wire::v1::NO_FEATURE);
 
 using OnVersion = std::function<absl::Status(const wire::v1::Version&)>;
 

@@ -212,6 +212,24 @@ TEST_F(ServerTest, ADeltaThatDoesNotAnswerIsWaitedForUpToADeadline) {
   EXPECT_TRUE(absl::IsDeadlineExceeded(late)) << late;
 }
 
+// The one here leaves a request's time away.
+TEST_F(ServerTest, AnOlderDeltaIsNotTakenForOneThatKnowsThePast) {
+  const TestFile file(RandomContent(1000, 13));
+  ASSERT_TRUE(Upload(&client_, kRequest, "folder/file", file).ok());
+  wire::v1::List list;
+  list.set_path("folder");
+  EXPECT_TRUE(client_.Call(FrameType::kList, kRequest, list, FrameType::kVersions).ok());
+  list.set_at_ns(1'700'000'000'000'000'000);
+  const auto listed = client_.Call(FrameType::kList, kRequest, list, FrameType::kVersions);
+  EXPECT_TRUE(absl::IsUnimplemented(listed.status())) << listed.status();
+  EXPECT_THAT(listed.status().message(), HasSubstr("upgrade dray-delta"));
+  wire::v1::Stat stat;
+  stat.mutable_version()->set_path("folder/file");
+  stat.mutable_version()->set_at_ns(1'700'000'000'000'000'000);
+  const auto told = client_.Call(FrameType::kStat, kRequest, stat, FrameType::kChanged);
+  EXPECT_TRUE(absl::IsUnimplemented(told.status())) << told.status();
+}
+
 // Delta owes nothing meanwhile.
 TEST_F(ServerTest, AClientMayTakeItsTime) {
   TestServer server(

@@ -41,6 +41,20 @@ class CatalogView {
                                      absl::FunctionRef<bool(EntryRecord)> visit) = 0;
   virtual absl::StatusOr<std::optional<VersionRecord>> FindVersion(EntryId entry,
                                                                    uint64_t number) = 0;
+
+  // What was there at a time: of versions that were committed then or before, by the names that
+  // entries had then. `head` is the newest version of then, which may be a deletion; what has no
+  // version as old as that was not there yet, or it is no longer kept. Names that entries had
+  // before the catalog kept track of moves are not known: those entries are found by the oldest
+  // name that is.
+  virtual absl::StatusOr<std::optional<VersionRecord>> FindVersionAt(EntryId entry,
+                                                                     int64_t at_ns) = 0;
+  virtual absl::StatusOr<std::optional<EntryRecord>> FindEntryAt(EntryId parent,
+                                                                 std::string_view name,
+                                                                 int64_t at_ns) = 0;
+  // As VisitChildren(), with one entry at most for each name.
+  virtual absl::Status VisitChildrenAt(EntryId parent, std::string_view after, int64_t at_ns,
+                                       absl::FunctionRef<bool(EntryRecord)> visit) = 0;
   // The versions with numbers below `before`, newest first, until `visit` returns false. `visit`
   // must not use the view.
   virtual absl::Status VisitVersions(EntryId entry, uint64_t before,
@@ -77,8 +91,10 @@ class CatalogTransaction : public CatalogView {
 
   // A new name. REQUIRES: there is none of that name, `parent` exists, and AddVersion follows.
   virtual absl::StatusOr<EntryId> AddEntry(EntryId parent, std::string_view name) = 0;
-  // Gives an entry another name. REQUIRES: there is no entry of that name.
-  virtual absl::Status MoveEntry(EntryId entry, EntryId new_parent, std::string_view new_name) = 0;
+  // Gives an entry another name, and keeps what it was called until `now_ns`. REQUIRES: there is no
+  // entry of that name.
+  virtual absl::Status MoveEntry(EntryId entry, EntryId new_parent, std::string_view new_name,
+                                 int64_t now_ns) = 0;
   // Makes `version` the newest of `entry`. FAILED_PRECONDITION unless its root exists and is as
   // long as its size. REQUIRES: its number is one more than that of the version before.
   virtual absl::Status AddVersion(EntryId entry, const VersionRecord& version) = 0;

@@ -135,24 +135,27 @@ absl::Status CatalogRebuild::CopyNames() {
 }
 
 absl::Status CatalogRebuild::SealNames() {
-  const auto tell = [this](const char* sql, bool versions) -> absl::Status {
+  // `sql` selects an entry, and where need be a version's number; `what` is said of it.
+  const auto tell = [this](const char* sql, bool versions, const char* what) -> absl::Status {
     DRAY_ASSIGN_OR_RETURN(Statement * statement, database_->Prepare(sql));
     Query query(statement);
     while (true) {
       DRAY_ASSIGN_OR_RETURN(const bool row, query->Step());
       if (!row) return absl::OkStatus();
       const std::string entry = DescribeEntry(*database_, query->Integer(0));
-      report_.damaged_records.push_back(
-          versions ? absl::StrCat("version ", query->Integer(1), " of ", entry,
-                                  ": its mode, time, size or link target may be wrong")
-                   : absl::StrCat(entry, ": its name or its folder may be wrong"));
+      report_.damaged_records.push_back(absl::StrCat(
+          versions ? absl::StrCat("version ", query->Integer(1), " of ") : "", entry, ": ", what));
     }
   };
+  DRAY_RETURN_IF_ERROR(tell("SELECT id FROM main.entries WHERE checksum<>" DRAY_ENTRY_CHECKSUM,
+                            false, "its name or its folder may be wrong"));
   DRAY_RETURN_IF_ERROR(
-      tell("SELECT id FROM main.entries WHERE checksum<>" DRAY_ENTRY_CHECKSUM, false));
-  DRAY_RETURN_IF_ERROR(
-      tell("SELECT entry, number FROM main.versions WHERE checksum<>" DRAY_VERSION_CHECKSUM, true));
-  return database_->Execute("UPDATE main.entries SET checksum=" DRAY_ENTRY_CHECKSUM
+      tell("SELECT entry, number FROM main.versions WHERE checksum<>" DRAY_VERSION_CHECKSUM, true,
+           "its mode, time, size or link target may be wrong"));
+  DRAY_RETURN_IF_ERROR(tell("SELECT entry FROM main.places WHERE checksum<>" DRAY_PLACE_CHECKSUM,
+                            false, "what it was called before it was moved is forgotten"));
+  return database_->Execute("DELETE FROM main.places WHERE checksum<>" DRAY_PLACE_CHECKSUM
+                            "; UPDATE main.entries SET checksum=" DRAY_ENTRY_CHECKSUM
                             " WHERE checksum<>" DRAY_ENTRY_CHECKSUM
                             "; UPDATE main.versions SET checksum=" DRAY_VERSION_CHECKSUM
                             " WHERE checksum<>" DRAY_VERSION_CHECKSUM);

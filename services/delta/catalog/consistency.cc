@@ -44,6 +44,7 @@ class Checker {
     DRAY_RETURN_IF_ERROR(CheckEncodings());
     DRAY_RETURN_IF_ERROR(LoadEntries());
     DRAY_RETURN_IF_ERROR(CheckVersions());
+    DRAY_RETURN_IF_ERROR(CheckPlaces());
     CheckTree();
     CheckCounts();
     return std::move(report_);
@@ -178,6 +179,20 @@ class Checker {
                      if (problem == nullptr) return;
                      Problem(absl::StrCat("version ", query->Integer(1), " of ",
                                           DescribeEntry(database_, id), " ", problem));
+                   });
+  }
+
+  absl::Status CheckPlaces() {
+    return ForEach("SELECT entry, parent, from_ns<until_ns, checksum=" DRAY_PLACE_CHECKSUM
+                   " FROM places",
+                   [&](Query& query) {
+                     const int64_t id = query->Integer(0);
+                     if (query->Integer(2) != 0 && query->Integer(3) != 0 &&
+                         entries_.contains(id) && entries_.contains(query->Integer(1))) {
+                       return;
+                     }
+                     Problem(absl::StrCat("a record of where ", DescribeEntry(database_, id),
+                                          " lay before it was moved is not what was written"));
                    });
   }
 

@@ -177,7 +177,9 @@ absl::StatusOr<EntryId> SqliteAccess::AddEntry(EntryId parent, std::string_view 
   return EntryId{database_.last_insert_id()};
 }
 
-absl::Status SqliteAccess::MoveEntry(EntryId entry, EntryId new_parent, std::string_view new_name) {
+absl::Status SqliteAccess::MoveEntry(EntryId entry, EntryId new_parent, std::string_view new_name,
+                                     int64_t now_ns) {
+  DRAY_RETURN_IF_ERROR(KeepPlace(entry, now_ns));
   DRAY_ASSIGN_OR_RETURN(Statement * statement,
                         database_.Prepare("UPDATE entries SET parent=?2, name=?3, "
                                           "checksum=row_checksum(id, ?2, ?3, head) "

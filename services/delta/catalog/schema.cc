@@ -89,8 +89,22 @@ constexpr char kChecksums[] =
     "UPDATE versions SET checksum=row_checksum(entry, number, kind, root, size, mode, mtime_ns, "
     "author, committed_ns, symlink_target, md5, change);";
 
+// Where entries lay before they were moved, from when (0: always) until when; an entry's place now
+// is in `entries`, since the last of these ended.
+constexpr char kPlaces[] = R"sql(
+CREATE TABLE places(
+  parent INTEGER NOT NULL,
+  name BLOB NOT NULL,
+  until_ns INTEGER NOT NULL,
+  entry INTEGER NOT NULL,
+  from_ns INTEGER NOT NULL,
+  checksum INTEGER NOT NULL,
+  PRIMARY KEY(parent, name, until_ns, entry)) WITHOUT ROWID;
+CREATE INDEX places_by_entry ON places(entry, until_ns);
+)sql";
+
 // kMigrations[i] leads from schema i to i + 1. A step that was released is never changed.
-constexpr const char* kMigrations[] = {kTables, kOperations, kBlocksAndMd5s, kChecksums};
+constexpr const char* kMigrations[] = {kTables, kOperations, kBlocksAndMd5s, kChecksums, kPlaces};
 
 absl::Status RunStep(Database& database, int from) {
   DRAY_RETURN_IF_ERROR(database.Execute("BEGIN IMMEDIATE"));

@@ -8,8 +8,8 @@ namespace dray::delta {
 
 // What one connection can do. A read-only one is given away as a CatalogView, the writer's as a
 // CatalogTransaction. Opens and ends no transaction itself. Not thread-safe; `database` outlives
-// it. Contents (chunks, nodes) are in contents.cc, names and versions in names.cc, block lists and
-// MD5s in derived.cc.
+// it. Contents (chunks, nodes) are in contents.cc, names and versions in names.cc, what was there
+// at a time in past.cc, block lists and MD5s in derived.cc.
 class SqliteAccess final : public CatalogTransaction {
  public:
   explicit SqliteAccess(Database* database) : database_(*database) {}
@@ -23,6 +23,11 @@ class SqliteAccess final : public CatalogTransaction {
   absl::Status VisitChildren(EntryId parent, std::string_view after,
                              absl::FunctionRef<bool(EntryRecord)> visit) override;
   absl::StatusOr<std::optional<VersionRecord>> FindVersion(EntryId entry, uint64_t number) override;
+  absl::StatusOr<std::optional<VersionRecord>> FindVersionAt(EntryId entry, int64_t at_ns) override;
+  absl::StatusOr<std::optional<EntryRecord>> FindEntryAt(EntryId parent, std::string_view name,
+                                                         int64_t at_ns) override;
+  absl::Status VisitChildrenAt(EntryId parent, std::string_view after, int64_t at_ns,
+                               absl::FunctionRef<bool(EntryRecord)> visit) override;
   absl::Status VisitVersions(EntryId entry, uint64_t before,
                              absl::FunctionRef<bool(VersionRecord)> visit) override;
   absl::StatusOr<std::optional<OperationRecord>> FindOperation(
@@ -38,7 +43,8 @@ class SqliteAccess final : public CatalogTransaction {
   absl::Status AddChunk(const StoredChunk& chunk) override;
   absl::Status AddNode(const NodeId& id, const Node& node, std::string_view encoding) override;
   absl::StatusOr<EntryId> AddEntry(EntryId parent, std::string_view name) override;
-  absl::Status MoveEntry(EntryId entry, EntryId new_parent, std::string_view new_name) override;
+  absl::Status MoveEntry(EntryId entry, EntryId new_parent, std::string_view new_name,
+                         int64_t now_ns) override;
   absl::Status AddVersion(EntryId entry, const VersionRecord& version) override;
   absl::Status RecordOperation(std::string_view operation_id, const OperationRecord& record,
                                int64_t now_ns) override;
@@ -56,6 +62,7 @@ class SqliteAccess final : public CatalogTransaction {
   absl::StatusOr<std::optional<int64_t>> AddNodeRow(const NodeId& id, const Node& node);
   absl::Status ReferToChunk(const Entry& entry);
   absl::Status ReferToChild(const Entry& entry, int level);
+  absl::Status KeepPlace(EntryId entry, int64_t until_ns);
 
   Database& database_;
 };

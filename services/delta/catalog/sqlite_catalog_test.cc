@@ -326,7 +326,7 @@ TEST_F(SqliteCatalogTest, DamagedRecordsAreRefusedByName) {
            }),
            "the name :/z");
   is_named(Write([&](CatalogTransaction& transaction) {
-             return transaction.MoveEntry(EntryId{3}, kTopEntry, "new");
+             return transaction.MoveEntry(EntryId{3}, kTopEntry, "new", 5);
            }),
            "the name :/z");
   ASSERT_TRUE(Write([&](CatalogTransaction& transaction) {

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/telemetry/logging.h"
 
@@ -21,6 +22,12 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
     message += "...";
   }
   return grpc::Status(static_cast<grpc::StatusCode>(status.code()), message);
+}
+
+void ReadAfterWrites(Catalog& catalog, Catalog::ReadJob job) {
+  // Whether an empty job's commit works is of no importance: what fails with it is not there.
+  catalog.Write([](CatalogTransaction&) { return absl::OkStatus(); },
+                [&catalog, job = std::move(job)](const absl::Status&) { catalog.Read(job); });
 }
 
 CallTimer::CallTimer(const grpc::CallbackServerContext& context, DeltaMetrics& metrics,

@@ -51,14 +51,30 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   CallTimer timer_;
 };
 
+// Catalog::Read() once every write that was asked for before has been answered, so that what they
+// committed until now is all there ever will be of the time before now.
+void ReadAfterWrites(Catalog& catalog, Catalog::ReadJob job);
+
+struct StreamOptions {
+  absl::Status checked;       // not OK: the stream ends with it
+  bool after_writes = false;  // starts with ReadAfterWrites()
+};
+
 // Streams what a source makes, with back-pressure: the next step is made when the messages of the
 // last one have been taken.
 template <typename Response>
 class SourceStream final : public grpc::ServerWriteReactor<Response> {
  public:
-  SourceStream(CallTimer timer, Catalog& catalog, std::unique_ptr<ResponseSource<Response>> source)
+  SourceStream(CallTimer timer, Catalog& catalog, std::unique_ptr<ResponseSource<Response>> source,
+               const StreamOptions& options = {})
       : timer_(std::move(timer)), catalog_(catalog), source_(std::move(source)) {
-    MakeNext();
+    if (!options.checked.ok()) {
+      End(options.checked);
+    } else if (options.after_writes) {
+      ReadAfterWrites(catalog_, [this](CatalogView& view) { Make(view); });
+    } else {
+      MakeNext();
+    }
   }
 
   void OnWriteDone(bool ok) override {
@@ -69,17 +85,19 @@ class SourceStream final : public grpc::ServerWriteReactor<Response> {
 
  private:
   void MakeNext() {
-    catalog_.Read([this](CatalogView& view) {
-      messages_.clear();
-      next_ = 0;
-      absl::StatusOr<bool> more = source_->Next(view, &messages_);
-      if (!more.ok()) {
-        status_ = more.status();
-      } else {
-        more_ = *more;
-      }
-      WriteOrGoOn();
-    });
+    catalog_.Read([this](CatalogView& view) { Make(view); });
+  }
+
+  void Make(CatalogView& view) {
+    messages_.clear();
+    next_ = 0;
+    absl::StatusOr<bool> more = source_->Next(view, &messages_);
+    if (!more.ok()) {
+      status_ = more.status();
+    } else {
+      more_ = *more;
+    }
+    WriteOrGoOn();
   }
 
   void WriteOrGoOn() {

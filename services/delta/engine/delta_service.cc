@@ -150,15 +150,19 @@ grpc::ServerUnaryReactor* DeltaService::CommitBatch(grpc::CallbackServerContext*
 
 grpc::ServerWriteReactor<v1::ResolveResponse>* DeltaService::Resolve(
     grpc::CallbackServerContext* context, const v1::ResolveRequest* request) {
+  absl::Status checked;
+  for (const auto& item : request->items()) checked.Update(CheckMoment(item.at_ns()));
   return new SourceStream<v1::ResolveResponse>(CallTimer(*context, metrics_, Method::kResolve),
-                                               catalog_, std::make_unique<ResolveSource>(request));
+                                               catalog_, std::make_unique<ResolveSource>(request),
+                                               {.checked = std::move(checked)});
 }
 
 grpc::ServerWriteReactor<v1::VersionsResponse>* DeltaService::List(
     grpc::CallbackServerContext* context, const v1::ListRequest* request) {
   return new SourceStream<v1::VersionsResponse>(
       CallTimer(*context, metrics_, Method::kList), catalog_,
-      std::make_unique<ListSource>(request->path(), request->recursive()));
+      std::make_unique<ListSource>(request->path(), request->recursive(), request->at_ns()),
+      {.checked = CheckMoment(request->at_ns()), .after_writes = request->at_ns() != 0});
 }
 
 grpc::ServerWriteReactor<v1::VersionsResponse>* DeltaService::History(
@@ -172,15 +176,35 @@ grpc::ServerUnaryReactor* DeltaService::Stat(grpc::CallbackServerContext* contex
                                              const v1::StatRequest* request,
                                              v1::ChangedResponse* response) {
   auto* call = new UnaryCall({*context, metrics_, Method::kStat});
-  catalog_.Read([call, request, response](CatalogView& view) {
-    const auto version = FindNumberedVersion(view, request->path(), request->number());
+  if (absl::Status checked = CheckMoment(request->at_ns()); !checked.ok()) {
+    call->Reply(checked);
+    return call;
+  }
+  auto stat = [call, request, response](CatalogView& view) {
+    const auto version =
+        FindNumberedVersion(view, request->path(), request->number(), request->at_ns());
     if (version.ok()) {
       VersionToProto(request->path(), *version, response->mutable_version());
       response->set_entries(1);
+      response->set_at_ns(request->at_ns());
     }
     call->Reply(version.status());
-  });
+  };
+  if (request->at_ns() == 0) {
+    catalog_.Read(std::move(stat));
+  } else {
+    ReadAfterWrites(catalog_, std::move(stat));
+  }
   return call;
+}
+
+absl::Status DeltaService::CheckMoment(Moment at) const {
+  const int64_t now_ns = now_();
+  if (at >= 0 && at < now_ns) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      absl::FormatTime(absl::FromUnixNanos(at), absl::UTCTimeZone()), " is not in the past: it is ",
+      absl::FormatTime(absl::FromUnixNanos(now_ns), absl::UTCTimeZone()),
+      " by the server's clock"));
 }
 
 UnaryCall* DeltaService::RunChange(const grpc::CallbackServerContext* context, Method method,

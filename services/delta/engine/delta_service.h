@@ -64,6 +64,8 @@ class DeltaService final : public v1::Delta::CallbackService {
   UnaryCall* RunChange(const grpc::CallbackServerContext* context, Method method,
                        const std::string& operation_id, const std::string& author,
                        v1::ChangedResponse* response, Change change);
+  // INVALID_ARGUMENT for a time that has not come yet.
+  absl::Status CheckMoment(Moment at) const;
   // Now and then, forgets old operations.
   absl::Status ForgetOldOperations(CatalogTransaction& transaction, int64_t now_ns);
 

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "services/delta/engine/convert.h"
-#include "services/delta/engine/names.h"
 
 namespace dray::delta {
 namespace {
@@ -43,12 +42,14 @@ absl::StatusOr<bool> ListSource::Next(CatalogView& view,
   while (!levels_.empty() && !BudgetOf(message).full()) {
     DRAY_RETURN_IF_ERROR(Continue(view, &message));
   }
-  if (!message.versions().empty()) messages->push_back(std::move(message));
+  // Of an earlier moment, an empty list is told as well: that it was understood.
+  message.set_at_ns(at_);
+  if (!message.versions().empty() || at_ != 0) messages->push_back(std::move(message));
   return !levels_.empty();
 }
 
 absl::StatusOr<bool> ListSource::Start(CatalogView& view, v1::VersionsResponse* message) {
-  DRAY_ASSIGN_OR_RETURN(const EntryRecord entry, FindLive(view, prefix_));
+  DRAY_ASSIGN_OR_RETURN(const EntryRecord entry, FindLive(view, prefix_, at_));
   if (entry.head.folder()) {
     levels_.push_back({.folder = entry.id});
   } else {
@@ -62,7 +63,7 @@ absl::Status ListSource::Continue(CatalogView& view, v1::VersionsResponse* messa
   Budget budget = BudgetOf(*message);
   std::optional<EntryId> enter;
   bool stopped = false;
-  DRAY_RETURN_IF_ERROR(view.VisitChildren(level.folder, level.after, [&](EntryRecord child) {
+  const auto tell = [&](EntryRecord child) {
     level.after = std::move(child.name);
     if (child.head.deleted()) return true;
     wire::v1::Version* version = message->add_versions();
@@ -71,7 +72,9 @@ absl::Status ListSource::Continue(CatalogView& view, v1::VersionsResponse* messa
     if (recursive_ && child.head.folder()) enter = child.id;
     stopped = enter.has_value() || budget.full();
     return !stopped;
-  }));
+  };
+  DRAY_RETURN_IF_ERROR(at_ == 0 ? view.VisitChildren(level.folder, level.after, tell)
+                                : view.VisitChildrenAt(level.folder, level.after, at_, tell));
   if (enter) {
     const size_t above = prefix_.size();
     prefix_ = JoinPath(prefix_, level.after);

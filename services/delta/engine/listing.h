@@ -7,16 +7,19 @@
 #include <vector>
 
 #include "dray/delta/v1/delta.pb.h"
+#include "services/delta/engine/names.h"
 #include "services/delta/engine/response_source.h"
 
 namespace dray::delta {
 
 // The live entries of a folder, depth first, names in byte order, a folder before what it holds; of
-// anything else, itself. What changes while the list is read may or may not be in it. Memory: one
-// name for each level.
+// anything else, itself. Of an earlier moment, it is what was there then, whatever changes
+// meanwhile; of now, what changes while the list is read may or may not be in it. Memory: one name
+// for each level.
 class ListSource final : public ResponseSource<v1::VersionsResponse> {
  public:
-  ListSource(std::string path, bool recursive) : prefix_(std::move(path)), recursive_(recursive) {}
+  ListSource(std::string path, bool recursive, Moment at = 0)
+      : prefix_(std::move(path)), recursive_(recursive), at_(at) {}
   absl::StatusOr<bool> Next(CatalogView& view,
                             std::vector<v1::VersionsResponse>* messages) override;
 
@@ -34,6 +37,7 @@ class ListSource final : public ResponseSource<v1::VersionsResponse> {
 
   std::string prefix_;
   const bool recursive_;
+  const Moment at_;
   bool started_ = false;
   std::vector<Level> levels_;
 };

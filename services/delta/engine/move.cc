@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -72,7 +73,8 @@ absl::StatusOr<ChangeResult> MovePath(NameWriter& writer, std::string_view from,
   DRAY_ASSIGN_OR_RETURN(const EntryId folder, writer.MakeFolder(split.folder));
   ChangeResult result{.path = std::string(to), .version = source.head, .entries = 1};
   if (!target) {
-    DRAY_RETURN_IF_ERROR(transaction.MoveEntry(source.id, folder, split.name));
+    const int64_t now_ns = std::max(writer.now_ns(), source.head.committed_ns + 1);
+    DRAY_RETURN_IF_ERROR(transaction.MoveEntry(source.id, folder, split.name, now_ns));
     return RecordChange(writer, operation_id, source.id, std::move(result));
   }
   DRAY_ASSIGN_OR_RETURN(const EntryRecord moved,

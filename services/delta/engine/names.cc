@@ -34,21 +34,27 @@ std::string JoinPath(std::string_view folder, std::string_view name) {
   return path.append(name);
 }
 
-absl::StatusOr<std::optional<EntryRecord>> FindAny(CatalogView& view, std::string_view path) {
+absl::StatusOr<std::optional<EntryRecord>> FindAny(CatalogView& view, std::string_view path,
+                                                   Moment at) {
   DRAY_ASSIGN_OR_RETURN(const auto names, SplitRemotePath(path));
   if (names.empty()) return view.FindEntry(kTopEntry);
   EntryId folder = kTopEntry;
   std::optional<EntryRecord> entry;
   for (std::string_view name : names) {
-    DRAY_ASSIGN_OR_RETURN(entry, view.FindEntry(folder, name));
+    DRAY_ASSIGN_OR_RETURN(
+        entry, at == 0 ? view.FindEntry(folder, name) : view.FindEntryAt(folder, name, at));
     if (!entry) return std::nullopt;
     folder = entry->id;
   }
   return entry;
 }
 
-absl::StatusOr<EntryRecord> FindLive(CatalogView& view, std::string_view path) {
-  DRAY_ASSIGN_OR_RETURN(std::optional<EntryRecord> entry, FindAny(view, path));
+absl::StatusOr<EntryRecord> FindLive(CatalogView& view, std::string_view path, Moment at) {
+  DRAY_ASSIGN_OR_RETURN(std::optional<EntryRecord> entry, FindAny(view, path, at));
+  if (at != 0 && (!entry || entry->head.deleted())) {
+    return absl::NotFoundError(
+        absl::StrCat("there was no ", Quoted(path), " at that time, or it ", "is no longer kept"));
+  }
   if (!entry) return absl::NotFoundError(absl::StrCat("there is no ", Quoted(path)));
   if (entry->head.deleted()) {
     return absl::NotFoundError(

@@ -18,11 +18,16 @@ std::string Quoted(std::string_view path);
 // `folder`/`name`; only `name` at the top.
 std::string JoinPath(std::string_view folder, std::string_view name);
 
-// The entry of a path, live or deleted; nothing if there never was one (or it was moved away).
-absl::StatusOr<std::optional<EntryRecord>> FindAny(CatalogView& view, std::string_view path);
+// When a name is looked at: nanoseconds since 1970, or 0 for now.
+using Moment = int64_t;
+
+// The entry of a path, live or deleted; nothing if there never was one (or it was moved away). Of
+// an earlier moment: as CatalogView::FindEntryAt() has it.
+absl::StatusOr<std::optional<EntryRecord>> FindAny(CatalogView& view, std::string_view path,
+                                                   Moment at = 0);
 
 // The live entry of a path; NOT_FOUND else.
-absl::StatusOr<EntryRecord> FindLive(CatalogView& view, std::string_view path);
+absl::StatusOr<EntryRecord> FindLive(CatalogView& view, std::string_view path, Moment at = 0);
 
 // Where an entry lies now.
 absl::StatusOr<std::string> PathOf(CatalogView& view, EntryId entry);

@@ -89,6 +89,69 @@ TEST_F(DeltaServiceTest, ResolveRefusesRangesThatDoNotAscend) {
   EXPECT_EQ(Resolve(request)[0].header.code(), grpc::StatusCode::INVALID_ARGUMENT);
 }
 
+TEST_F(DeltaServiceTest, TheFutureIsNotTold) {
+  ASSERT_TRUE(Put("folder/file", MakeTestFile(0, 5)).ok());
+  const int64_t future = absl::GetCurrentTimeNanos() + 3'600'000'000'000;
+  for (const int64_t at : {future, int64_t{-1}}) {
+    v1::ListRequest list;
+    list.set_at_ns(at);
+    grpc::ClientContext list_context;
+    auto stream = stub_->List(&list_context, list);
+    v1::VersionsResponse versions;
+    EXPECT_FALSE(stream->Read(&versions));
+    EXPECT_THAT(stream->Finish(), HasGrpcCode(grpc::StatusCode::INVALID_ARGUMENT));
+    v1::StatRequest stat;
+    stat.set_path("folder/file");
+    stat.set_at_ns(at);
+    grpc::ClientContext stat_context;
+    v1::ChangedResponse changed;
+    EXPECT_THAT(stub_->Stat(&stat_context, stat, &changed),
+                HasGrpcCode(grpc::StatusCode::INVALID_ARGUMENT));
+  }
+}
+
+TEST_F(DeltaServiceTest, APathIsResolvedAsItWas) {
+  ASSERT_TRUE(Put("old/file", MakeTestFile(0, 5)).ok());
+  const int64_t then = absl::GetCurrentTimeNanos();
+  ASSERT_TRUE(Put("old/file", MakeTestFile(5, 5)).ok());
+  v1::MoveRequest move;
+  move.set_from("old");
+  move.set_to("new");
+  grpc::ClientContext move_context;
+  v1::ChangedResponse changed;
+  ASSERT_TRUE(stub_->Move(&move_context, move, &changed).ok());
+  v1::StatRequest stat;
+  stat.set_path("old/file");
+  stat.set_at_ns(then);
+  grpc::ClientContext stat_context;
+  ASSERT_TRUE(stub_->Stat(&stat_context, stat, &changed).ok());
+  EXPECT_EQ(changed.version().number(), 1u);
+  EXPECT_EQ(changed.at_ns(), then);
+  v1::ListRequest list;
+  list.set_path("old");
+  list.set_at_ns(then);
+  grpc::ClientContext list_context;
+  auto stream = stub_->List(&list_context, list);
+  v1::VersionsResponse versions;
+  ASSERT_TRUE(stream->Read(&versions));
+  EXPECT_EQ(versions.at_ns(), then);
+  ASSERT_THAT(versions.versions(), SizeIs(1));
+  EXPECT_EQ(versions.versions(0).path(), "old/file");
+  EXPECT_FALSE(stream->Read(&versions));
+  EXPECT_TRUE(stream->Finish().ok());
+  v1::ResolveRequest request;
+  for (const auto& [number, at] : {std::pair<uint64_t, int64_t>{0, then}, {2, then}, {0, 0}}) {
+    auto* item = request.add_items();
+    item->set_path("old/file");
+    item->set_number(number);
+    item->set_at_ns(at);
+  }
+  const auto items = Resolve(request);
+  EXPECT_EQ(items[0].ids[0], TestChunkId(0).view());
+  EXPECT_EQ(items[1].ids[0], TestChunkId(5).view());
+  EXPECT_EQ(items[2].header.code(), grpc::StatusCode::NOT_FOUND);
+}
+
 TEST_F(DeltaServiceTest, OldVersionsAndDeletedOnesAreResolvedByNumber) {
   ASSERT_TRUE(Put("file", MakeTestFile(0, 5)).ok());
   ASSERT_TRUE(Put("file", MakeTestFile(5, 5)).ok());

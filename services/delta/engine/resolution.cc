@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "services/delta/engine/convert.h"
-#include "services/delta/engine/names.h"
 
 namespace dray::delta {
 namespace {
@@ -51,12 +50,12 @@ absl::Status WithPath(const absl::Status& status, const v1::ResolveRequest::Item
 }  // namespace
 
 absl::StatusOr<VersionRecord> FindNumberedVersion(CatalogView& view, std::string_view path,
-                                                  uint64_t number) {
+                                                  uint64_t number, Moment at) {
   if (number == 0) {
-    DRAY_ASSIGN_OR_RETURN(EntryRecord entry, FindLive(view, path));
+    DRAY_ASSIGN_OR_RETURN(EntryRecord entry, FindLive(view, path, at));
     return std::move(entry.head);
   }
-  DRAY_ASSIGN_OR_RETURN(const auto entry, FindAny(view, path));
+  DRAY_ASSIGN_OR_RETURN(const auto entry, FindAny(view, path, at));
   if (!entry) return absl::NotFoundError(absl::StrCat("there never was a ", Quoted(path)));
   DRAY_ASSIGN_OR_RETURN(auto version, view.FindVersion(entry->id, number));
   if (version) return *std::move(version);
@@ -95,7 +94,7 @@ absl::StatusOr<v1::ResolveResponse::Header> ResolveSource::StartItem(
     CatalogView& view, const v1::ResolveRequest::Item& item) {
   DRAY_ASSIGN_OR_RETURN(auto ranges, RangesFromProto(item));
   DRAY_ASSIGN_OR_RETURN(const VersionRecord version,
-                        FindNumberedVersion(view, item.path(), item.number()));
+                        FindNumberedVersion(view, item.path(), item.number(), item.at_ns()));
   if (version.deleted()) {
     return absl::FailedPreconditionError(
         absl::StrCat("version ", version.number, " of ", Quoted(item.path()), " is a deletion"));

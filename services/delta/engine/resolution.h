@@ -5,15 +5,17 @@
 #include <vector>
 
 #include "dray/delta/v1/delta.pb.h"
+#include "services/delta/engine/names.h"
 #include "services/delta/engine/response_source.h"
 #include "services/delta/engine/tree_walker.h"
 
 namespace dray::delta {
 
 // The version that a path and a number name. Number 0: the newest, NOT_FOUND when that is a
-// deletion. Other numbers are found on deleted paths as well.
+// deletion. Other numbers are found on deleted paths as well. Of an earlier moment, the path is
+// what it was then, and number 0 stands for the newest version of then.
 absl::StatusOr<VersionRecord> FindNumberedVersion(CatalogView& view, std::string_view path,
-                                                  uint64_t number);
+                                                  uint64_t number, Moment at = 0);
 
 // Answers a ResolveRequest. An item's error is told in its header; only a damaged catalog fails the
 // stream.

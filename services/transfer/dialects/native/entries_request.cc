@@ -36,6 +36,7 @@ awaitable<void> SendEntries(std::shared_ptr<Connection> connection, uint16_t req
   delta::v1::ResolveRequest::Item* const item = ask.add_items();
   item->set_path(get.version().path());
   item->set_number(get.version().number());
+  item->set_at_ns(get.version().at_ns());
   const auto stream = connection->engine().delta->Resolve(ask, connection->activity().info().id);
   wire::v1::Entries frame;
   delta::v1::ResolveResponse response;

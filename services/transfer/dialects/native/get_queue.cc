@@ -27,6 +27,7 @@ absl::StatusOr<delta::v1::ResolveRequest> ToResolve(const wire::v1::Get& get) {
     auto* const to = request.add_items();
     to->set_path(item.version().path());
     to->set_number(item.version().number());
+    to->set_at_ns(item.version().at_ns());
     to->set_have_root(item.have_root());
     for (const wire::v1::ByteRange& range : item.ranges()) {
       auto* const to_range = to->add_ranges();

@@ -44,12 +44,22 @@ void AnswerChanged(Connection& connection, uint16_t request,
   connection.Finish(request, FrameType::kChanged, changed);
 }
 
+// A delta that does not know of a request's time answers with what is there now.
+absl::Status DeltaKnowsNoPast() {
+  return absl::UnimplementedError(
+      "the server's delta service is older than its front door and cannot tell what was there at a "
+      "time; upgrade dray-delta");
+}
+
 awaitable<void> Stat(ConnectionPtr connection, uint16_t request, wire::v1::Stat stat) {
   delta::v1::StatRequest ask;
   ask.set_path(stat.version().path());
   ask.set_number(stat.version().number());
+  const int64_t at_ns = stat.version().at_ns();
+  ask.set_at_ns(at_ns);
   auto response =
       co_await connection->engine().delta->Stat(std::move(ask), connection->activity().info().id);
+  if (response.ok() && response->at_ns() != at_ns) response = DeltaKnowsNoPast();
   AnswerChanged(*connection, request, std::move(response));
 }
 
@@ -88,7 +98,7 @@ awaitable<void> Restore(ConnectionPtr connection, uint16_t request, wire::v1::Re
 
 // Sends what delta streams as frames that are neither long nor many.
 awaitable<void> SendVersions(ConnectionPtr connection, uint16_t request,
-                             std::unique_ptr<VersionStream> stream) {
+                             std::unique_ptr<VersionStream> stream, int64_t at_ns) {
   const size_t limit = std::min(kVersionsFrameBytes, connection->max_payload_bytes());
   delta::v1::VersionsResponse response;
   wire::v1::Versions frame;
@@ -98,6 +108,8 @@ awaitable<void> SendVersions(ConnectionPtr connection, uint16_t request,
     const absl::StatusOr<bool> more = co_await stream->Read(&response);
     if (!more.ok()) co_return connection->FinishWithError(request, more.status());
     if (!*more) break;
+    if (response.at_ns() != at_ns)
+      co_return connection->FinishWithError(request, DeltaKnowsNoPast());
     for (wire::v1::Version& version : *response.mutable_versions()) {
       const size_t bytes = version.ByteSizeLong() + kVersionOverheadBytes;
       if (frame_bytes + bytes > limit && frame_bytes > 0) {
@@ -166,8 +178,10 @@ awaitable<void> StartList(ConnectionPtr connection, uint16_t request, wire::v1::
   delta::v1::ListRequest ask;
   ask.set_path(list.path());
   ask.set_recursive(list.recursive());
+  ask.set_at_ns(list.at_ns());
   return SendVersions(connection, request,
-                      connection->engine().delta->List(ask, connection->activity().info().id));
+                      connection->engine().delta->List(ask, connection->activity().info().id),
+                      list.at_ns());
 }
 
 awaitable<void> StartHistory(ConnectionPtr connection, uint16_t request,
@@ -175,7 +189,8 @@ awaitable<void> StartHistory(ConnectionPtr connection, uint16_t request,
   delta::v1::HistoryRequest ask;
   ask.set_path(history.path());
   return SendVersions(connection, request,
-                      connection->engine().delta->History(ask, connection->activity().info().id));
+                      connection->engine().delta->History(ask, connection->activity().info().id),
+                      0);
 }
 
 }  // namespace
