@@ -165,6 +165,24 @@ TEST_F(SmartTest, NamesThatItCannotSpeakOfAreNotListedAndRefused) {
   EXPECT_EQ(client.List(), "plain");
 }
 
+// More names than are sent at once.
+TEST_F(SmartTest, ListsManyNames) {
+  std::vector<std::string> put = {"put"};
+  std::string names;
+  for (int i = 0; i < 700; ++i) {
+    const std::string name = absl::StrCat(1000 + i, std::string(140, 'n'));
+    put.push_back(stack_.Path(name));
+    WriteFile(put.back(), name);
+    absl::StrAppend(&names, i > 0 ? "\n" : "", name);
+  }
+  put.push_back(":/");
+  ASSERT_EQ(stack_.Dray(put).status, 0);
+  SmartClient client(stack_.server());
+  client.socket().Send("LIST");
+  EXPECT_TRUE(client.socket().RecvExactly(names.size()) == names);
+  EXPECT_EQ(client.Ask("DOWNLOAD x"), "NOT_FOUND");
+}
+
 TEST_F(SmartTest, WhatIsWrongIsAnsweredAndNothingIsStored) {
   Upload("file", "contents");
   SmartClient client(stack_.server());

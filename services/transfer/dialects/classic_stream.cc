@@ -1,6 +1,7 @@
 #include "services/transfer/dialects/classic_stream.h"
 
 #include <linux/sockios.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <prometheus/counter.h>
 #include <sys/ioctl.h>
@@ -61,6 +62,14 @@ absl::StatusOr<size_t> ClassicStream::TryReceive(MutableBytes into) {
   return Ended();
 }
 
+// The old clients send a message in several small pieces, and their kernel holds each piece back
+// until the one before is acknowledged: up to 40 ms for each block of UPLOAD_DELTA. Linux forgets
+// the option by and by.
+void ClassicStream::AcknowledgeAtOnce() {
+  const int on = 1;
+  setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+}
+
 awaitable<bool> ClassicStream::WaitFor(tcp::socket::wait_type what, milliseconds timeout) {
   const uint64_t wait = ++waits_;
   bool timed_out = false;
@@ -85,6 +94,7 @@ awaitable<absl::StatusOr<size_t>> ClassicStream::ReceiveFromSocket(MutableBytes 
     const absl::StatusOr<size_t> got = TryReceive(into);
     if (!got.ok() || *got > 0) co_return got;
     const auto left = std::chrono::duration_cast<milliseconds>(deadline - Clock::now());
+    AcknowledgeAtOnce();
     bool ready = false;
     if (left.count() > 0) ready = co_await WaitFor(tcp::socket::wait_read, left + milliseconds(1));
     if (!ready && !broken_ && Clock::now() >= deadline) {

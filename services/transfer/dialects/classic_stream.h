@@ -77,6 +77,7 @@ class ClassicStream : public std::enable_shared_from_this<ClassicStream> {
   boost::asio::awaitable<bool> WaitFor(boost::asio::ip::tcp::socket::wait_type what,
                                        std::chrono::milliseconds timeout);
   boost::asio::awaitable<absl::Status> AwaitTaken();
+  void AcknowledgeAtOnce();
   bool HasUnread();
   bool IsReset();
 

@@ -27,9 +27,10 @@ namespace dray::transfer {
 // remains when it is destroyed before. For one coroutine at a time, on one executor.
 class RawUpload {
  public:
-  // Chunks wait for delta's word until their leaf is whole. Beyond this they are stored without it;
-  // beyond a second limit on those of all uploads together, sooner.
-  static constexpr uint64_t kMaxWaitingBytes = 16u << 20;
+  // Chunks wait for delta's word until their leaf is whole: some 16 MiB for the longest of chunks
+  // of the usual length. Beyond this limit they are stored without it; beyond a second one on those
+  // of all uploads together, sooner.
+  static constexpr uint64_t kMaxWaitingBytes = 32u << 20;
   static constexpr uint64_t kMaxAllWaitingBytes = 512u << 20;
   static constexpr uint64_t kMaxWaitingBytesWhenFull = 1u << 20;
 
