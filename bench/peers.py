@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -203,6 +204,17 @@ def noise(name, size):
     with open(name, "wb") as file, open("/dev/urandom", "rb") as source:
         for start in range(0, size, MIB):
             file.write(source.read(min(MIB, size - start)))
+
+
+def prepare_scratch(folder, size):
+    """Ends the program where `folder` has less room than `size`, in bytes. Fills that room once: a virtual machine's memory is slow when it is touched for the first
+    time, which would be counted against whoever is measured first."""
+    if shutil.disk_usage(folder).free < size:
+        sys.exit(f"{folder} has too little room, {size // MIB} MiB are needed: choose another --scratch or a smaller size")
+    with tempfile.TemporaryFile(dir=folder) as file:
+        block = bytes(MIB)
+        for _ in range(size // MIB):
+            file.write(block)
 
 
 def raise_descriptor_limit(wanted=4096):

@@ -176,8 +176,6 @@ absl::StatusOr<int64_t> Database::SelectInteger(const char* sql) {
 
 bool Database::InTransaction() const { return sqlite3_get_autocommit(handle_) == 0; }
 
-int64_t Database::last_insert_id() const { return sqlite3_last_insert_rowid(handle_); }
-
 int64_t Database::changed_rows() const { return sqlite3_changes64(handle_); }
 
 }  // namespace dray

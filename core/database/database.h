@@ -87,7 +87,6 @@ class Database {
   // Whether BEGIN was run and neither COMMIT nor ROLLBACK was; SQLite rolls back by itself after
   // some errors.
   bool InTransaction() const;
-  int64_t last_insert_id() const;
   // Rows changed by the last statement.
   int64_t changed_rows() const;
 

@@ -99,32 +99,29 @@ absl::Status SqliteAccess::ReferToChild(const Entry& entry, int level) {
                                                  level, ", and there is no such node"));
 }
 
-absl::StatusOr<std::optional<int64_t>> SqliteAccess::AddNodeRow(const NodeId& id,
-                                                                const Node& node) {
+absl::StatusOr<bool> SqliteAccess::AddNodeRow(const NodeId& id, const Node& node) {
   // A lost node (its level is below 0) keeps its row, and with it what counts on it.
   DRAY_ASSIGN_OR_RETURN(Statement * statement,
                         database_.Prepare("INSERT INTO nodes(id, level, length) VALUES(?1, ?2, ?3) "
                                           "ON CONFLICT(id) DO UPDATE SET level=excluded.level, "
-                                          "length=excluded.length WHERE level<0 RETURNING num"));
+                                          "length=excluded.length WHERE level<0"));
   Query query(statement);
   query->BindBlob(1, id.view());
   query->Bind(2, node.level);
   query->Bind(3, static_cast<int64_t>(node.length_bytes()));
-  DRAY_ASSIGN_OR_RETURN(const bool added, query->Step());
-  if (!added) return std::nullopt;
-  const int64_t row = query->Integer(0);
   DRAY_RETURN_IF_ERROR(query->Run());
-  return row;
+  return database_.changed_rows() != 0;
 }
 
 absl::Status SqliteAccess::AddNode(const NodeId& id, const Node& node, std::string_view encoding) {
-  DRAY_ASSIGN_OR_RETURN(const std::optional<int64_t> row, AddNodeRow(id, node));
-  if (!row) return absl::OkStatus();
+  DRAY_ASSIGN_OR_RETURN(const bool added, AddNodeRow(id, node));
+  if (!added) return absl::OkStatus();
   DRAY_ASSIGN_OR_RETURN(Statement * add_encoding,
-                        database_.Prepare("INSERT INTO encodings(node, encoding) VALUES(?1, ?2)"));
+                        database_.Prepare("INSERT INTO encodings(node, encoding) "
+                                          "VALUES((SELECT num FROM nodes WHERE id=?1), ?2)"));
   {
     Query query(add_encoding);
-    query->Bind(1, *row);
+    query->BindBlob(1, id.view());
     query->BindBlob(2, encoding);
     DRAY_RETURN_IF_ERROR(query->Run());
   }

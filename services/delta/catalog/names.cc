@@ -166,15 +166,16 @@ absl::StatusOr<std::optional<OperationRecord>> SqliteAccess::FindOperation(
 }
 
 absl::StatusOr<EntryId> SqliteAccess::AddEntry(EntryId parent, std::string_view name) {
-  DRAY_ASSIGN_OR_RETURN(
-      Statement * statement,
-      database_.Prepare("INSERT INTO entries SELECT n, ?1, ?2, 0, row_checksum(n, ?1, ?2, 0) "
-                        "FROM (SELECT max(id)+1 AS n FROM entries)"));
+  DRAY_ASSIGN_OR_RETURN(const int64_t id, database_.SelectInteger("SELECT max(id)+1 FROM entries"));
+  DRAY_ASSIGN_OR_RETURN(Statement * statement,
+                        database_.Prepare("INSERT INTO entries VALUES(?1, ?2, ?3, 0, "
+                                          "row_checksum(?1, ?2, ?3, 0))"));
   Query query(statement);
-  query->Bind(1, static_cast<int64_t>(parent));
-  query->BindBlob(2, name);
+  query->Bind(1, id);
+  query->Bind(2, static_cast<int64_t>(parent));
+  query->BindBlob(3, name);
   DRAY_RETURN_IF_ERROR(query->Run());
-  return EntryId{database_.last_insert_id()};
+  return EntryId{id};
 }
 
 absl::Status SqliteAccess::MoveEntry(EntryId entry, EntryId new_parent, std::string_view new_name,
@@ -225,7 +226,10 @@ absl::Status SqliteAccess::RecordOperation(std::string_view operation_id,
                                            const OperationRecord& record, int64_t now_ns) {
   DRAY_ASSIGN_OR_RETURN(
       Statement * statement,
-      database_.Prepare("INSERT OR REPLACE INTO operations VALUES(?1, ?2, ?3, ?4, ?5)"));
+      database_.Prepare(
+          "INSERT INTO operations VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET "
+          "number=excluded.number, entries=excluded.entries, "
+          "recorded_ns=excluded.recorded_ns"));
   Query query(statement);
   query->BindBlob(1, operation_id);
   query->Bind(2, static_cast<int64_t>(record.entry));

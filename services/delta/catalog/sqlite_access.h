@@ -52,14 +52,18 @@ class SqliteAccess final : public CatalogTransaction {
   absl::Status AddBlockPiece(const Root& root, uint32_t block_bytes, uint64_t piece,
                              std::string_view hashes, bool last) override;
   absl::Status SetMd5(const Root& root, std::string_view md5) override;
+  // Within it, a statement that SQLite may have to undo by itself (INSERT ... SELECT, OR REPLACE,
+  // RETURNING) costs time in proportion to all that the nested part has changed (memjrnlTruncate in
+  // SQLite's memjournal.c): what runs for each file inserts single rows, with ON CONFLICT where
+  // need be.
   absl::Status Nested(absl::FunctionRef<absl::Status()> part) override;
 
   // Counts a version on its root. FAILED_PRECONDITION unless that exists and is as long.
   absl::Status ReferToRoot(const Root& root, uint64_t size);
 
  private:
-  // The number of the row that now waits for the node's encoding; nothing if the node is known.
-  absl::StatusOr<std::optional<int64_t>> AddNodeRow(const NodeId& id, const Node& node);
+  // True: the node's row is new, or was that of a lost one, and waits for its encoding.
+  absl::StatusOr<bool> AddNodeRow(const NodeId& id, const Node& node);
   absl::Status ReferToChunk(const Entry& entry);
   absl::Status ReferToChild(const Entry& entry, int level);
   absl::Status KeepPlace(EntryId entry, int64_t until_ns);
