@@ -37,7 +37,7 @@ class PastTest : public ::testing::Test {
   void TurnOver() {
     WriteFile(stack_.Path("tree/small"), "second");
     WriteFile(stack_.Path("tree/sub/large"), RandomText(3 << 20, 2));
-    Run({"put", stack_.Path("tree"), ":/tree"});
+    Run({"put", stack_.Path("tree"), ":/"});
     Run({"mv", ":/tree/sub/large", ":/tree/elsewhere"});
     Run({"rm", ":/tree/sub/old"});
     Run({"mv", ":/tree", ":/moved"});
