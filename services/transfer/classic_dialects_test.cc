@@ -2,7 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <memory>
+#include <random>
 #include <string>
 
 #include "absl/time/clock.h"
@@ -56,6 +58,30 @@ TEST(ClassicDialectsTest, ALeafLongerThanWhatMayWait) {
   std::string data;
   EXPECT_EQ(client.Download("file", &data), "");
   EXPECT_TRUE(data == content);
+}
+
+uint64_t BytesBelow(const std::string& folder) {
+  uint64_t bytes = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file()) bytes += entry.file_size();
+  }
+  return bytes;
+}
+
+// Nothing ends the leaves of such a file before they have as many chunks as they may.
+TEST(ClassicDialectsTest, AFileThatRepeatsItselfIsStoredOnce) {
+  TestServer server;
+  std::mt19937_64 random(1);
+  std::string period(1 << 20, '\0');
+  for (char& byte : period) byte = static_cast<char>(random());
+  std::string content;
+  for (int i = 0; i < 40; ++i) content += period;
+  SmartClient client(server.address());
+  EXPECT_EQ(client.Upload("file", content), "");
+  std::string data;
+  EXPECT_EQ(client.Download("file", &data), "");
+  EXPECT_TRUE(data == content);
+  EXPECT_LT(BytesBelow(server.data()), 3 * period.size());
 }
 
 TEST(ClassicDialectsTest, AClientThatVanishesLeavesNothing) {
