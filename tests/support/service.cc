@@ -55,14 +55,22 @@ void Service::Launch() {
 }
 
 void Service::Start() {
-  ASSERT_FALSE(running()) << name_ << " runs already";
+  const absl::Status started = TryStart();
+  ASSERT_TRUE(started.ok()) << started.message();
+}
+
+absl::Status Service::TryStart() {
+  if (running()) return absl::FailedPreconditionError(name_ + " runs already");
   Launch();
   const absl::Time deadline = absl::Now() + kStartTimeout;
   while (!ReadPortFile()) {
-    ASSERT_TRUE(running()) << name_ << " ended at its start: " << Output();
-    ASSERT_LT(absl::Now(), deadline) << name_ << " was not ready in time: " << Output();
+    if (!running()) return absl::AbortedError(name_ + " ended at its start: " + Output());
+    if (absl::Now() >= deadline) {
+      return absl::DeadlineExceededError(name_ + " was not ready in time: " + Output());
+    }
     absl::SleepFor(absl::Milliseconds(5));
   }
+  return absl::OkStatus();
 }
 
 void Service::StartAndKill(absl::Duration after) {

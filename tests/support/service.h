@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "tests/support/process.h"
 
@@ -40,6 +41,8 @@ class Service {
   }
   // Starts it and waits until its port file tells that it is ready.
   void Start();
+  // As Start(), where it may rightly refuse: an error with what it wrote.
+  absl::Status TryStart();
   // Starts it and kills it after so long, ready or not. REQUIRES: was started once.
   void StartAndKill(absl::Duration after);
   // SIGTERM; expects it to end with 0 within `timeout`.
