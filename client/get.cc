@@ -3,115 +3,31 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <memory>
-#include <optional>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "client/beneath_folder.h"
-#include "client/file_hasher.h"
-#include "client/group_get.h"
-#include "client/large_get.h"
+#include "client/get_session.h"
 #include "client/names.h"
 #include "client/part_name.h"
-#include "client/work_queue.h"
 #include "core/base/path.h"
 #include "core/framing/frame.h"
 
 namespace dray {
 namespace {
 
-constexpr size_t kQueuedGroups = 16;
-// Contents of the small files asked for in one request.
-constexpr uint64_t kGroupBytes = 8 << 20;
-
-// Small files to be asked for together, or one large file.
-struct Group {
-  std::vector<RemoteFile> files;
-  bool large = false;
-};
-
-// One thread's part of a get: takes groups and receives their files over its connection.
-class GetWorker {
- public:
-  GetWorker(const Operation& operation, const GetOptions& options, WorkQueue<Group>* queue)
-      : operation_(operation),
-        options_(options),
-        queue_(queue),
-        channel_(operation.channels->Borrow()),
-        small_(operation_, channel_.get(), options_) {}
-
-  absl::Status Run() {
-    const absl::Status status = TakeGroups();
-    if (!status.ok()) channel_->Drop();  // what still comes on it belongs to nobody
-    return status;
-  }
-
- private:
-  absl::Status TakeGroups() {
-    while (true) {
-      auto group = queue_->TryPop();
-      if (!group) {
-        DRAY_RETURN_IF_ERROR(small_.Drain());  // nothing better to do
-        group = queue_->Pop();
-      }
-      if (!group) return absl::OkStatus();
-      DRAY_RETURN_IF_ERROR(operation_.cancellation->Check());
-      if (group->large) {
-        DRAY_RETURN_IF_ERROR(small_.Drain());
-        DRAY_RETURN_IF_ERROR(GetLarge(operation_, channel_.get(), group->files[0], options_));
-        continue;
-      }
-      std::vector<RemoteFile> wanted;
-      for (RemoteFile& file : group->files) {
-        if (!IsThere(file)) wanted.push_back(std::move(file));
-      }
-      if (!wanted.empty()) DRAY_RETURN_IF_ERROR(small_.Submit(std::move(wanted)));
-    }
-  }
-  // Whether the target holds the very same contents; then nothing moves.
-  bool IsThere(const RemoteFile& file);
-
-  const Operation operation_;
-  const GetOptions& options_;
-  WorkQueue<Group>* const queue_;
-  ChannelPool::Borrowed channel_;
-  GroupGet small_;
-};
-
-bool GetWorker::IsThere(const RemoteFile& file) {
-  const auto fd = OpenExisting(file);
-  if (!fd.ok()) return false;
-  struct stat status;
-  if (::fstat(fd->get(), &status) != 0) return false;
-  if (static_cast<uint64_t>(status.st_size) != file.size_bytes()) return false;
-  uint64_t chunks = 0;
-  const auto root = RootOfFile(fd->get(), &chunks);
-  if (!root.ok() || *root != file.root) return false;
-  const absl::Status set = SetMetadata(fd->get(), file.version.metadata(), options_);
-  operation_.tracker->AddDone(static_cast<int64_t>(file.size_bytes()));
-  operation_.tracker->AddChunks(chunks);
-  ReportFile(operation_.tracker, *channel_, file,
-             set.ok() ? FileReport::Outcome::kUnchanged : FileReport::Outcome::kFailed,
-             WithContext(set, EscapeName(file.local)));
-  return true;
-}
-
 // One job of a get: finds out what is to be got, makes folders and hands files to the workers; what
 // has to wait until they are there is kept.
 class JobRunner {
  public:
-  JobRunner(const Operation& operation, const GetOptions& options, WorkQueue<Group>* queue,
+  JobRunner(const Operation& operation, const GetOptions& options, GetSession* session,
             const GetJob& job)
-      : operation_(operation), options_(options), queue_(queue), job_(job) {}
+      : operation_(operation), options_(options), session_(session), job_(job) {}
 
   // An error ends the operation; what concerns this job alone is reported.
   absl::Status Start(Channel* channel);
-  // Hands on the last files.
-  void Flush();
   // Links, then folders: when all files are there.
   void Finish();
 
@@ -136,12 +52,10 @@ class JobRunner {
 
   const Operation& operation_;
   const GetOptions& options_;
-  WorkQueue<Group>* const queue_;
+  GetSession* const session_;
   const GetJob& job_;
   std::shared_ptr<const BeneathFolder> base_;
   bool folder_ = false;  // base_ is the target itself, not what holds it
-  Group group_;
-  uint64_t group_bytes_ = 0;
   std::vector<Entry> links_;
   std::vector<Entry> folders_;
 };
@@ -280,23 +194,8 @@ absl::Status JobRunner::TakeFile(const std::string& name, const wire::v1::Versio
     Report(name, version, FileReport::Outcome::kFailed, checked);
     return absl::OkStatus();
   }
-  const uint64_t size = file.size_bytes();
-  operation_.tracker->AddTotal(1, size);
-  if (size > kResumeBytes) {
-    Group alone = {.large = true};
-    alone.files.push_back(std::move(file));
-    if (!queue_->Push(std::move(alone))) return absl::CancelledError("interrupted");
-    return absl::OkStatus();
-  }
-  if (group_.files.size() >= kMaxBatchItems || group_bytes_ + size > kGroupBytes) Flush();
-  group_.files.push_back(std::move(file));
-  group_bytes_ += size;
-  return absl::OkStatus();
-}
-
-void JobRunner::Flush() {
-  if (!group_.files.empty()) queue_->Push(std::exchange(group_, {}));
-  group_bytes_ = 0;
+  operation_.tracker->AddTotal(1, file.size_bytes());
+  return session_->Add(std::move(file)) ? absl::OkStatus() : absl::CancelledError("interrupted");
 }
 
 void JobRunner::Finish() {
@@ -336,44 +235,27 @@ void JobRunner::SetFolder(const Entry& entry) {
          status.ok() ? FileReport::Outcome::kDone : FileReport::Outcome::kFailed, status);
 }
 
-int WorkerCount(const Operation& operation) {
-  if (operation.options->connections > 0) return operation.options->connections;
-  return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1u, 4u));
-}
-
 }  // namespace
 
 absl::Status GetAll(const Operation& operation, absl::Span<const GetJob> jobs,
                     const GetOptions& options) {
-  WorkQueue<Group> queue(kQueuedGroups);
-  const uint64_t hook = operation.cancellation->AddHook([&queue] { queue.Abort(); });
-  std::vector<absl::Status> ends(static_cast<size_t>(WorkerCount(operation)));
-  std::vector<std::thread> workers;
-  for (absl::Status& end : ends) {
-    workers.emplace_back([&] {
-      GetWorker worker(operation, options, &queue);
-      end = worker.Run();
-      if (!end.ok()) queue.Abort();
-    });
-  }
+  GetSession session(operation, options);
   std::vector<std::unique_ptr<JobRunner>> runners;
   absl::Status status;
   {
     const ChannelPool::Borrowed channel = operation.channels->Borrow();
     for (const GetJob& job : jobs) {
-      runners.push_back(std::make_unique<JobRunner>(operation, options, &queue, job));
+      runners.push_back(std::make_unique<JobRunner>(operation, options, &session, job));
       status = runners.back()->Start(channel.get());
       if (!status.ok()) break;
-      runners.back()->Flush();
+      session.Flush();
     }
   }
   operation.tracker->TotalsAreFinal();
-  queue.Close();
-  for (std::thread& worker : workers) worker.join();
-  operation.cancellation->RemoveHook(hook);
+  const absl::Status finished = session.Finish();
   DRAY_RETURN_IF_ERROR(operation.cancellation->Check());
   for (const auto& runner : runners) runner->Finish();
-  for (const absl::Status& end : ends) DRAY_RETURN_IF_ERROR(end);
+  DRAY_RETURN_IF_ERROR(finished);
   return status;
 }
 

@@ -21,6 +21,8 @@ struct PutOptions {
   std::optional<wire::v1::Precondition> replaces;
   // Every file is read, also where the cache of hashes knows it.
   bool checksum = false;
+  // Files that are gone when they are to be read are told of as skipped, not as failed.
+  bool may_vanish = false;
 };
 
 // `remote`, in version `number` (0: the newest; else it has to be a file or link), is got as

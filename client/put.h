@@ -10,9 +10,9 @@
 
 namespace dray {
 
-// Puts files, links and whole folders: one thread scans, others read, hash and send, each over a
-// connection of its own. What happens to each entry is told the tracker; an error returned ended
-// the whole operation.
+// Puts files, links and whole folders: the calling thread scans, others read, hash and send, each
+// over a connection of its own. What happens to each entry is told the tracker; an error returned
+// ended the whole operation.
 absl::Status PutAll(const Operation& operation, absl::Span<const PutJob> jobs,
                     const PutOptions& options);
 
