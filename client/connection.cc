@@ -16,7 +16,7 @@ namespace {
 constexpr size_t kSlabs = 12;
 // Below this much free room the rest of a slab is not worth a system call.
 constexpr size_t kLeastReceive = 128 << 10;
-constexpr uint32_t kFeatures = wire::v1::CHUNK_DELTAS | wire::v1::PAST;
+constexpr uint32_t kFeatures = wire::v1::CHUNK_DELTAS | wire::v1::PAST | wire::v1::SHORT_NODES;
 constexpr absl::Duration kKeepAlive = absl::Seconds(15);
 
 absl::Status Violation(absl::string_view what) {
@@ -121,8 +121,7 @@ absl::Status Connection::Greet() {
 }
 
 absl::Status Connection::Require(wire::v1::Feature feature) const {
-  const auto needed = static_cast<uint32_t>(feature);
-  if ((features_ & needed) == needed) return absl::OkStatus();
+  if (Knows(feature)) return absl::OkStatus();
   return absl::UnimplementedError(
       absl::StrCat("the server is older than this program and does not know what it is asked for (",
                    wire::v1::Feature_Name(feature), "); upgrade the server"));

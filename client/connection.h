@@ -77,7 +77,12 @@ class Connection {
   absl::Status status() const;
 
   const wire::v1::Limits& limits() const { return limits_; }
-  // UNIMPLEMENTED, saying what to do, where the server does not know of a feature.
+  // Whether the server knows a feature.
+  bool Knows(wire::v1::Feature feature) const {
+    const auto needed = static_cast<uint32_t>(feature);
+    return (features_ & needed) == needed;
+  }
+  // UNIMPLEMENTED, saying what to do, where it does not.
   absl::Status Require(wire::v1::Feature feature) const;
   // Names this connection in the server's log, events and errors. Empty where the server tells
   // none.

@@ -35,7 +35,7 @@ constexpr char kChanged[] = "the file changed while it was read";
 class Attempt : public RequestHandler {
  public:
   Attempt(Connection* connection, const UploadRequest& request, const struct stat& state,
-          std::string operation_id, const Operation& operation, Trust trust);
+          std::string operation_id, const Operation& operation, Trust trust, bool short_nodes);
 
   // `self` is this.
   absl::StatusOr<wire::v1::PutDone> Run(const std::shared_ptr<Attempt>& self);
@@ -108,14 +108,16 @@ class Attempt : public RequestHandler {
 };
 
 Attempt::Attempt(Connection* connection, const UploadRequest& request, const struct stat& state,
-                 std::string operation_id, const Operation& operation, Trust trust)
+                 std::string operation_id, const Operation& operation, Trust trust,
+                 bool short_nodes)
     : connection_(connection),
       request_(request),
       state_(state),
       operation_id_(std::move(operation_id)),
       tracker_(operation.tracker),
       hash_cache_(operation.hash_cache),
-      trust_(trust) {}
+      trust_(trust),
+      ledger_(short_nodes && connection->Knows(wire::v1::SHORT_NODES)) {}
 
 absl::StatusOr<wire::v1::PutDone> Attempt::Run(const std::shared_ptr<Attempt>& self) {
   DRAY_ASSIGN_OR_RETURN(id_, connection_->Start(self));
@@ -288,8 +290,7 @@ absl::Status Attempt::SendLoop() {
 
 void Attempt::TakeControl(std::string* out) {
   while (ledger_.has_offers()) {
-    wire::v1::PutOffer offer;
-    offer.set_node_ids(ledger_.TakeOffers());
+    wire::v1::PutOffer offer = ledger_.TakeOffers();
     offer.set_saved_bytes(saved_bytes_);
     AppendControlFrame(FrameType::kPutOffer, id_, offer, out);
   }
@@ -397,6 +398,7 @@ absl::StatusOr<wire::v1::PutDone> UploadFile(const Operation& operation, Channel
   Retrier retrier = operation.MakeRetrier();
   std::string operation_id = RandomBytes(16);
   Trust trust = request.trust;
+  bool short_nodes = true;
   for (int restarts = 0;;) {
     struct stat state;
     if (::fstat(request.fd, &state) != 0) return ErrnoStatus(errno, EscapeName(request.local));
@@ -404,13 +406,15 @@ absl::StatusOr<wire::v1::PutDone> UploadFile(const Operation& operation, Channel
     absl::StatusOr<wire::v1::PutDone> done = [&]() -> absl::StatusOr<wire::v1::PutDone> {
       DRAY_ASSIGN_OR_RETURN(const auto connection, channel->Connect());
       const auto attempt = std::make_shared<Attempt>(connection.get(), request, state, operation_id,
-                                                     operation, trust);
+                                                     operation, trust, short_nodes);
       auto ended = attempt->Run(attempt);
       recalled = attempt->recalled();
       return ended;
     }();
     if (done.ok()) return done;
     channel->Drop();  // whatever is under way on it belongs to an upload that is over
+    // Two ids may begin alike, and then a short node is another node.
+    if (absl::IsAborted(done.status())) short_nodes = false;
     if (recalled && MayBeStale(done.status())) {
       trust = Trust::kFile;
       operation.hash_cache->Forget(FileState::Of(state));

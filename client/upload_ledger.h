@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/base/ids.h"
 #include "core/base/status.h"
@@ -29,6 +30,9 @@ class UploadLedger {
     std::shared_ptr<const wire::v1::PutBase> base;
   };
 
+  // `short_nodes`: the server knows that feature.
+  explicit UploadLedger(bool short_nodes = false) : short_nodes_(short_nodes) {}
+
   // A finished node, children before parents. `offset_bytes` is where a leaf's first chunk lies in
   // the file.
   void Offer(TreeBuilder::FinishedNode node, uint64_t offset_bytes);
@@ -44,7 +48,7 @@ class UploadLedger {
 
   // What is to be sent next, in the order in which each kind has to go.
   bool has_offers() const { return !unsent_offers_.empty(); }
-  std::string TakeOffers();  // up to some hundred ids
+  wire::v1::PutOffer TakeOffers();  // up to some hundred ids
   std::optional<wire::v1::PutNode> TakeNode();
   const WantedChunk* NextChunk() const { return wanted_.empty() ? nullptr : &wanted_.front(); }
   void PopChunk();
@@ -70,6 +74,8 @@ class UploadLedger {
     uint64_t offset_bytes = 0;
     uint64_t length_bytes = 0;  // of file in a leaf; 0 above
     std::string encoding;
+    std::string old_short_ids;       // a leaf's
+    std::vector<uint64_t> children;  // ordinals; where short nodes are told
   };
 
   struct SentDelta {
@@ -78,9 +84,15 @@ class UploadLedger {
   };
 
   uint64_t WantChunks(const Pending& leaf, const wire::v1::PutWanted& wanted);
+  absl::Status TakeOlds(const wire::v1::PutKnown& known);
+  // The ordinals of a node's children, of which it is the parent from now on.
+  std::vector<uint64_t> ClaimChildren(int level, uint64_t ordinal);
 
+  const bool short_nodes_;
   uint64_t next_ordinal_ = 0;
-  std::string unsent_offers_;            // ids, 32 bytes each
+  std::vector<std::vector<uint64_t>> without_parent_;  // ordinals, by level
+  std::string unsent_offers_;                          // ids, 32 bytes each
+  std::deque<uint64_t> unsent_shapes_;
   std::deque<Pending> offered_;          // not answered by PutKnown
   std::deque<Pending> unknown_;          // to be sent as PutNode
   std::deque<Pending> awaiting_wanted_;  // leaves sent as PutNode

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/chunking/leaf_edit.h"
+#include "core/chunking/node.h"
 #include "core/chunking/sha256.h"
 
 namespace dray {
@@ -16,6 +18,8 @@ constexpr uint32_t kLength = 20'000;
 // A file of `count` different chunks.
 class UploadLedgerTest : public ::testing::Test {
  protected:
+  explicit UploadLedgerTest(bool short_nodes = false) : ledger_(short_nodes) {}
+
   void OfferFile(int count) {
     uint64_t offset = 0;
     TreeBuilder builder([&](TreeBuilder::FinishedNode node) {
@@ -53,7 +57,7 @@ TEST_F(UploadLedgerTest, KnownFileNeedsNothing) {
   OfferFile(1000);
   EXPECT_EQ(ledger_.unanswered_bytes(), 1000u * kLength);
   std::string ids;
-  while (ledger_.has_offers()) ids += ledger_.TakeOffers();
+  while (ledger_.has_offers()) ids += ledger_.TakeOffers().node_ids();
   EXPECT_EQ(ids.size(), nodes_ * kDigestBytes);
   EXPECT_FALSE(ledger_.settled());
   EXPECT_EQ(Know(nodes_, {}), 1000u * kLength);
@@ -172,6 +176,68 @@ TEST_F(UploadLedgerTest, AChunkWhoseDeltaFailedIsWantedWhole) {
   EXPECT_EQ(ledger_.NextChunk()->base, nullptr);
   EXPECT_EQ(ledger_.wanted_bytes(), kLength);
   EXPECT_EQ(ledger_.OnAgain(again).code(), absl::StatusCode::kInternal) << "once only";
+}
+
+class ShortNodesTest : public UploadLedgerTest {
+ protected:
+  ShortNodesTest() : UploadLedgerTest(true) {}
+};
+
+TEST_F(ShortNodesTest, OffersSayHowMuchEachNodeStandsFor) {
+  OfferFile(1000);
+  std::vector<uint64_t> shapes;
+  while (ledger_.has_offers()) {
+    const wire::v1::PutOffer offer = ledger_.TakeOffers();
+    shapes.insert(shapes.end(), offer.shapes().begin(), offer.shapes().end());
+  }
+  ASSERT_EQ(shapes.size(), nodes_);
+  EXPECT_EQ(shapes.front(), leaves_[0].length_bytes() * 16);
+  EXPECT_EQ(shapes.back(), 1000ull * kLength * 16 + 1);
+}
+
+TEST_F(ShortNodesTest, ALeafIsToldByWhatIsNewInItAndANodeByItsChildren) {
+  OfferFile(1000);
+  while (ledger_.has_offers()) ledger_.TakeOffers();
+  wire::v1::PutKnown known;
+  known.set_answered(nodes_);
+  known.add_unknown(1);
+  known.add_unknown(nodes_ - 1);
+  wire::v1::PutOld* const old = known.add_olds();
+  old->set_ordinal(1);
+  Node before = leaves_[1];
+  before.entries[3].id = Sha256(AsBytes("another"));
+  old->set_short_ids(ShortIds(EncodeNode(before).substr(kNodeHeadBytes)));
+  ASSERT_TRUE(ledger_.OnKnown(known).ok());
+  const auto leaf = ledger_.TakeNode();
+  EXPECT_TRUE(leaf->encoding().empty());
+  EXPECT_EQ(leaf->edit().entries().size(), kLeafEntryBytes);
+  const auto root = ledger_.TakeNode();
+  EXPECT_EQ(root->children_size(), static_cast<int>(leaves_.size()));
+  EXPECT_EQ(root->children(0), 0u);
+  EXPECT_EQ(root->children(1), 1u);
+  EXPECT_EQ(*Want(1, {3}), leaves_[1].length_bytes() - kLength);
+  EXPECT_EQ(ledger_.NextChunk()->id, leaves_[1].entries[3].chunk());
+}
+
+TEST_F(ShortNodesTest, ALeafOfNothingOldIsToldWhole) {
+  OfferFile(10);
+  while (ledger_.has_offers()) ledger_.TakeOffers();
+  wire::v1::PutKnown known;
+  known.set_answered(1);
+  known.add_unknown(0);
+  wire::v1::PutOld* const old = known.add_olds();
+  old->set_short_ids("12345678");
+  ASSERT_TRUE(ledger_.OnKnown(known).ok());
+  EXPECT_EQ(ledger_.TakeNode()->encoding(), EncodeNode(leaves_[0]));
+}
+
+TEST_F(ShortNodesTest, OldEntriesOfWhatIsNoUnknownLeafBreakTheProtocol) {
+  OfferFile(1000);
+  wire::v1::PutKnown known;
+  known.set_answered(nodes_);
+  known.add_unknown(nodes_ - 1);
+  known.add_olds()->set_ordinal(nodes_ - 1);
+  EXPECT_EQ(ledger_.OnKnown(known).status().code(), absl::StatusCode::kInternal);
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 // A change smaller than a chunk moves little more than itself.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "tests/support/files.h"
 #include "tests/support/stack.h"
@@ -38,6 +40,20 @@ TEST_F(SubChunkTest, OneBlockOfManyMegabytes) {
   after.replace(1000 * 4096, 4096, RandomText(4096, 2));
   EXPECT_LT(MovedByChange(before, after), 16u << 10);
   stack_.ExpectSound();
+}
+
+// One aligned block changed: what it moves is little more than the block, wherever it lies.
+TEST_F(SubChunkTest, OneBlockCostsLittleMoreThanItself) {
+  const std::string before = RandomText(10 << 20, 6);
+  std::vector<uint64_t> moved;
+  for (uint64_t i = 0; i < 20; ++i) {
+    std::string after = before;
+    after.replace(i * 127 * 4096, 4096, RandomText(4096, 100 + i));
+    moved.push_back(MovedByChange(before, after));
+  }
+  std::sort(moved.begin(), moved.end());
+  EXPECT_LT(moved[10], 6u << 10);
+  EXPECT_LT(moved[17], 8u << 10);
 }
 
 TEST_F(SubChunkTest, ScatteredEdits) {

@@ -11,11 +11,10 @@ namespace {
 
 // docs/format/tree.md, "Nodes".
 constexpr uint8_t kMagicAndFormat[4] = {'d', 'r', 'n', 1};
-constexpr size_t kHeaderBytes = 8;
 constexpr uint8_t kEndMask = 0x3F;
 constexpr uint64_t kMaxLengthBytes = (uint64_t{1} << 63) - 1;
 
-size_t EntryBytes(int level) { return kDigestBytes + (level == 0 ? 4 : 8); }
+size_t EntryBytes(int level) { return level == 0 ? kLeafEntryBytes : kNodeEntryBytes; }
 
 absl::Status Refused(absl::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat("not a canonical node: ", why));
@@ -27,7 +26,7 @@ struct Header {
 };
 
 absl::StatusOr<Header> DecodeHeader(Bytes encoding) {
-  if (encoding.size() < kHeaderBytes) {
+  if (encoding.size() < kNodeHeadBytes) {
     return Refused(absl::StrCat(encoding.size(), " bytes are too few for the header"));
   }
   if (std::memcmp(encoding.data(), kMagicAndFormat, sizeof(kMagicAndFormat)) != 0) {
@@ -46,7 +45,7 @@ absl::StatusOr<Header> DecodeHeader(Bytes encoding) {
   if (header.count == 0 && header.level != 0) {
     return Refused(absl::StrCat("it is at level ", header.level, " and has no entries"));
   }
-  const size_t size = kHeaderBytes + header.count * EntryBytes(header.level);
+  const size_t size = kNodeHeadBytes + header.count * EntryBytes(header.level);
   if (encoding.size() != size) {
     return Refused(
         absl::StrCat(header.count, " entries take ", size, " bytes, not ", encoding.size()));
@@ -80,13 +79,13 @@ std::string EncodeNode(const Node& node) {
   assert(node.level >= 0 && node.level <= kMaxNodeLevel);
   assert(node.entries.size() <= kMaxNodeEntries);
   const size_t entry_bytes = EntryBytes(node.level);
-  std::string encoding(kHeaderBytes + node.entries.size() * entry_bytes, '\0');
+  std::string encoding(kNodeHeadBytes + node.entries.size() * entry_bytes, '\0');
   uint8_t* at = reinterpret_cast<uint8_t*>(encoding.data());
   std::memcpy(at, kMagicAndFormat, sizeof(kMagicAndFormat));
   at[4] = kChunkerId;
   at[5] = static_cast<uint8_t>(node.level);
   StoreBigEndian(at + 6, static_cast<uint16_t>(node.entries.size()));
-  at += kHeaderBytes;
+  at += kNodeHeadBytes;
   for (const Entry& entry : node.entries) {
     std::memcpy(at, entry.id.data(), kDigestBytes);
     if (node.level == 0) {
@@ -105,7 +104,7 @@ absl::StatusOr<Node> DecodeNode(Bytes encoding) {
   Node node{header.level, {}};
   node.entries.reserve(header.count);
   uint64_t sum = 0;
-  const uint8_t* at = encoding.data() + kHeaderBytes;
+  const uint8_t* at = encoding.data() + kNodeHeadBytes;
   for (size_t count = 1; count <= header.count; ++count, at += EntryBytes(header.level)) {
     Entry entry{AnyDigest::Load(at)};
     entry.length_bytes = header.level == 0 ? LoadBigEndian<uint32_t>(at + kDigestBytes)

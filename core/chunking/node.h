@@ -14,6 +14,10 @@ namespace dray {
 inline constexpr size_t kMinNodeEntries = 16;
 inline constexpr size_t kMaxNodeEntries = 256;
 inline constexpr int kMaxNodeLevel = 15;
+// Of an encoding: its head, and one entry of a leaf or of a node above.
+inline constexpr size_t kNodeHeadBytes = 8;
+inline constexpr size_t kLeafEntryBytes = kDigestBytes + 4;
+inline constexpr size_t kNodeEntryBytes = kDigestBytes + 8;
 
 // One entry of a node: a chunk (in a leaf) or a node one level below, and the bytes of file it
 // stands for.

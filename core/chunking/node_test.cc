@@ -12,10 +12,6 @@
 namespace dray {
 namespace {
 
-constexpr size_t kHeaderBytes = 8;
-constexpr size_t kLeafEntryBytes = 36;
-constexpr size_t kUpperEntryBytes = 40;
-
 // The id of a test entry; its last byte ends a node or does not.
 AnyDigest Id(size_t number, bool ends) {
   AnyDigest id = Sha256(AsBytes(std::to_string(number)));
@@ -91,7 +87,7 @@ TEST(DecodeNode, GivesBackWhatWasEncoded) {
       const Node node = MakeNode(level, count);
       const std::string encoding = EncodeNode(node);
       EXPECT_EQ(encoding.size(),
-                kHeaderBytes + count * (level == 0 ? kLeafEntryBytes : kUpperEntryBytes));
+                kNodeHeadBytes + count * (level == 0 ? kLeafEntryBytes : kNodeEntryBytes));
       const absl::StatusOr<Node> decoded = DecodeNode(AsBytes(encoding));
       ASSERT_TRUE(decoded.ok()) << decoded.status();
       EXPECT_EQ(decoded->level, level);
@@ -126,7 +122,7 @@ TEST(DecodeNode, RefusesEntriesAfterTheOneThatEndsTheNode) {
 
 TEST(DecodeNode, RefusesOtherHeaders) {
   const std::string leaf = EncodeNode(MakeNode(0, 3));
-  for (size_t size = 0; size < kHeaderBytes; ++size) {
+  for (size_t size = 0; size < kNodeHeadBytes; ++size) {
     ExpectRefused(leaf.substr(0, size), "too few for the header");
   }
   ExpectRefused(With(leaf, 0, "D"), "does not start with");
@@ -156,7 +152,7 @@ TEST(DecodeNode, RefusesLengthsOutsideTheLimits) {
   leaf.entries[1].length_bytes = kMaxChunkBytes;
   const std::string encoding = EncodeNode(leaf);
   EXPECT_TRUE(DecodeNode(AsBytes(encoding)).ok());
-  const size_t length_at = kHeaderBytes + kLeafEntryBytes + kDigestBytes;
+  const size_t length_at = kNodeHeadBytes + kLeafEntryBytes + kDigestBytes;
   ExpectRefused(With(encoding, length_at, std::string_view("\x00\x04\x00\x01", 4)),
                 "a chunk of 262145 bytes is longer than 262144");
   Node upper = MakeNode(1, 3);
@@ -167,7 +163,7 @@ TEST(DecodeNode, RefusesLengthsOutsideTheLimits) {
 TEST(DecodeNode, RefusesSumsFromTwoToThe63On) {
   constexpr uint64_t kMost = (uint64_t{1} << 63) - 1;
   const std::string one = EncodeNode(MakeNode(3, 1));
-  const size_t length_at = kHeaderBytes + kDigestBytes;
+  const size_t length_at = kNodeHeadBytes + kDigestBytes;
   EXPECT_TRUE(DecodeNode(AsBytes(With(one, length_at, BigEndian64(kMost)))).ok());
   ExpectRefused(With(one, length_at, BigEndian64(kMost + 1)), "2^63");
   ExpectRefused(With(one, length_at, BigEndian64(~uint64_t{0})), "2^63");

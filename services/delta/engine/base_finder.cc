@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/chunking/chunker.h"
+
 namespace dray::delta {
 namespace {
 
@@ -12,6 +14,7 @@ constexpr uint64_t kSlackBytes = 2u << 20;
 constexpr uint64_t kLeastOverlapBytes = 2048;
 // A signature of much more than what it is for costs more than it saves.
 constexpr uint64_t kMostTimesLonger = 3;
+constexpr uint64_t kMaxLeafBytes = kMaxNodeEntries * uint64_t{kMaxChunkBytes};
 
 }  // namespace
 
@@ -38,12 +41,30 @@ absl::StatusOr<std::vector<Base>> BaseFinder::Find(CatalogView& view, const Node
   return bases;
 }
 
+absl::StatusOr<std::vector<Entry>> BaseFinder::OldEntries(CatalogView& view, uint64_t offset_bytes,
+                                                          uint64_t length_bytes) {
+  window_.clear();
+  index_.clear();
+  const uint64_t begin = OldPlace(offset_bytes);
+  const uint64_t length = std::min({length_bytes, kMaxLeafBytes, size_bytes_ - begin});
+  DRAY_RETURN_IF_ERROR(Collect(view, root_, 0, begin, begin + length));
+  std::vector<Entry> entries;
+  for (const OldChunk& old : window_) {
+    if (entries.size() < kMaxNodeEntries) entries.push_back(old.entry);
+  }
+  return entries;
+}
+
+uint64_t BaseFinder::OldPlace(uint64_t offset_bytes) const {
+  const int64_t place = static_cast<int64_t>(offset_bytes) + shift_bytes_;
+  return std::min(static_cast<uint64_t>(std::max<int64_t>(0, place)), size_bytes_);
+}
+
 absl::Status BaseFinder::LoadWindow(CatalogView& view, uint64_t offset_bytes,
                                     uint64_t length_bytes) {
   window_.clear();
   index_.clear();
-  const int64_t place = std::max<int64_t>(0, static_cast<int64_t>(offset_bytes) + shift_bytes_);
-  const uint64_t begin = std::min(static_cast<uint64_t>(place), size_bytes_);
+  const uint64_t begin = OldPlace(offset_bytes);
   const uint64_t end = std::min(begin + length_bytes + kSlackBytes, size_bytes_);
   DRAY_RETURN_IF_ERROR(Collect(view, root_, 0, begin - std::min(begin, kSlackBytes), end));
   for (size_t i = 0; i < window_.size(); ++i) index_.try_emplace(window_[i].entry.chunk(), i);

@@ -18,10 +18,10 @@ struct Base {
   std::vector<StoredChunk> chunks;
 };
 
-// Finds what in an old version corresponds to the missing chunks of a new one's leaves: the bytes
-// between the same known neighbours; where a leaf has no known chunk, those at the same place.
-// Reads the few old leaves around each new one. Leaves are asked for in file order. Not
-// thread-safe.
+// Finds what in an old version corresponds to a new one's leaves: the entries at the same place;
+// and to their missing chunks: the bytes between the same known neighbours; where a leaf has no
+// known chunk, those at the same place. Reads the few old leaves around each new one. Leaves are
+// asked for in file order. Not thread-safe.
 class BaseFinder {
  public:
   // A base has at most so many bytes, and belongs to at most so many missing chunks.
@@ -30,6 +30,10 @@ class BaseFinder {
 
   BaseFinder(const Root& old_root, uint64_t old_size_bytes)
       : root_(old_root), size_bytes_(old_size_bytes) {}
+
+  // What lies where a new leaf does; at most as many entries as a leaf may have.
+  absl::StatusOr<std::vector<Entry>> OldEntries(CatalogView& view, uint64_t offset_bytes,
+                                                uint64_t length_bytes);
 
   // `missing`: ascending indices into the leaf's entries. Bases come in order; not every missing
   // chunk has one.
@@ -57,8 +61,11 @@ class BaseFinder {
     bool whole = false;  // all between least and most is the counterpart
   };
 
+  // Appends to the window the old chunks that touch [begin, end), beneath a node at `offset`.
   absl::Status Collect(CatalogView& view, const NodeId& id, uint64_t offset, uint64_t begin,
                        uint64_t end);
+  // Where in the old file what is at `offset_bytes` in the new one is expected.
+  uint64_t OldPlace(uint64_t offset_bytes) const;
   absl::Status LoadWindow(CatalogView& view, uint64_t offset_bytes, uint64_t length_bytes);
   const OldChunk* InWindow(const Entry& entry) const;
   std::optional<Anchor> AnchorOf(const Node& leaf, absl::Span<const uint32_t> missing,

@@ -122,5 +122,59 @@ TEST_F(BasesTest, WithoutAPathOrAVersionThereAreNone) {
   EXPECT_THAT(Search(numbers_, "no//path").bases, IsEmpty());
 }
 
+// Old entries of unknown leaves, told to whoever says how long his nodes are.
+class OldEntriesTest : public BasesTest {
+ protected:
+  static v1::CompareResponse::Known OfferShaped(CompareStream* stream, const TestFile& file,
+                                                uint64_t factor = 1) {
+    std::vector<NodeId> ids;
+    std::vector<uint64_t> shapes;
+    for (const auto& node : file.nodes) {
+      ids.push_back(node.id);
+      shapes.push_back(factor * node.node.length_bytes() * 16 + node.node.level);
+    }
+    return stream->Offer(ids, "file", shapes);
+  }
+};
+
+TEST_F(OldEntriesTest, AnUnknownLeafHasThoseThatLayThere) {
+  const TestFile before = MakeTestFile(numbers_);
+  numbers_[1500] = 77777;
+  const TestFile after = MakeTestFile(numbers_);
+  CompareStream stream(*stub_);
+  const auto known = OfferShaped(&stream, after);
+  ASSERT_EQ(known.olds_size(), 1);
+  const auto& old = known.olds(0);
+  EXPECT_THAT(known.unknown(), testing::Contains(old.ordinal()));
+  EXPECT_EQ(after.nodes[old.ordinal()].node.level, 0);
+  // The same cuts: all entries of the leaf before, and none besides.
+  EXPECT_EQ(old.entries(), before.nodes[old.ordinal()].encoding.substr(kNodeHeadBytes));
+}
+
+TEST_F(OldEntriesTest, NoneWithoutAPathOrAnOldVersionOrShapes) {
+  numbers_[1500] = 77777;
+  EXPECT_EQ(CompareStream(*stub_).Offer({MakeTestFile(numbers_).root}, "file").olds_size(), 0);
+  EXPECT_EQ(CompareStream(*stub_).Offer({MakeTestFile({1}).root}, "new", {16}).olds_size(), 0);
+  EXPECT_EQ(CompareStream(*stub_).Offer({MakeTestFile({1}).root}, "", {16}).olds_size(), 0);
+}
+
+TEST_F(OldEntriesTest, LengthsThatAreNotTrueHarmNobody) {
+  for (size_t i = 0; i < numbers_.size(); i += 10) numbers_[i] = 100'000 + i;
+  const TestFile after = MakeTestFile(numbers_);
+  CompareStream stream(*stub_);
+  const auto known = OfferShaped(&stream, after, uint64_t{1} << 30);
+  for (const auto& old : known.olds()) EXPECT_LE(old.entries().size(), 256 * kLeafEntryBytes);
+  for (const uint64_t ordinal : known.unknown()) {
+    stream.Tell(ordinal, after.nodes[ordinal].encoding);
+  }
+  EXPECT_TRUE(stream.Finish().ok());
+}
+
+TEST_F(OldEntriesTest, AsManyShapesAsNodes) {
+  CompareStream stream(*stub_);
+  stream.Offer({MakeTestFile({1}).root}, "file", {16, 16});
+  EXPECT_EQ(stream.Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
 }  // namespace
 }  // namespace dray::delta

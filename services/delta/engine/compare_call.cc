@@ -59,11 +59,17 @@ absl::Status CompareCall::Answer(CatalogView& view) {
     if (!request_.offer().base_path().empty()) {
       DRAY_RETURN_IF_ERROR(SearchBases(view, request_.offer().base_path()));
     }
-    DRAY_ASSIGN_OR_RETURN(const CompareSession::Known known,
-                          session_->Offer(view, request_.offer().node_ids()));
+    DRAY_ASSIGN_OR_RETURN(
+        const CompareSession::Known known,
+        session_->Offer(view, request_.offer().node_ids(), request_.offer().shapes()));
     auto* answer = response_.mutable_known();
     answer->set_answered(known.answered);
     answer->mutable_unknown()->Add(known.unknown.begin(), known.unknown.end());
+    for (const CompareSession::Old& old : known.olds) {
+      auto* out = answer->add_olds();
+      out->set_ordinal(old.ordinal);
+      out->set_entries(EncodeNode({.entries = old.entries}).substr(kNodeHeadBytes));
+    }
     return absl::OkStatus();
   }
   if (!request_.has_node()) return absl::InvalidArgumentError("a step without an offer or a node");

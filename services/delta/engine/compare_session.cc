@@ -8,6 +8,11 @@
 namespace dray::delta {
 namespace {
 
+// docs/format/wire.md, "Short nodes".
+constexpr uint64_t kLevelsOfShape = 16;
+// Each has at most 256 entries: less than 1.2 MB in all.
+constexpr size_t kMostOldsInAnAnswer = 128;
+
 absl::Status WrongLength(const char* what, const Entry& entry, uint64_t known) {
   return absl::InvalidArgumentError(absl::StrCat("a node says that ", what, " ", entry.id.hex(),
                                                  " has ", entry.length_bytes, " bytes; it has ",
@@ -27,12 +32,17 @@ absl::Status TooMuch(const char* what, size_t limit) {
 // after it. The views given to the steps are opened lazily, by their first look-up.
 
 absl::StatusOr<CompareSession::Known> CompareSession::Offer(CatalogView& view,
-                                                            std::string_view node_ids) {
+                                                            std::string_view node_ids,
+                                                            absl::Span<const uint64_t> shapes) {
   if (node_ids.size() % kDigestBytes != 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("an offer of ", node_ids.size(), " bytes; ids have 32 bytes each"));
   }
   const size_t count = node_ids.size() / kDigestBytes;
+  if (!shapes.empty() && shapes.size() != count) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("an offer of ", count, " nodes with ", shapes.size(), " shapes"));
+  }
   std::vector<bool> mine(count);
   const auto id_at = [&](size_t i) {
     return NodeId::Load(AsBytes(node_ids.substr(i * kDigestBytes)).data());
@@ -45,6 +55,9 @@ absl::StatusOr<CompareSession::Known> CompareSession::Offer(CatalogView& view,
   for (size_t i = 0; i < count; ++i) {
     const NodeId id = id_at(i);
     const uint64_t ordinal = next_ordinal_++;
+    const uint64_t offset = shaped_bytes_;
+    const bool shaped_leaf = !shapes.empty() && shapes[i] % kLevelsOfShape == 0;
+    if (shaped_leaf) shaped_bytes_ += shapes[i] / kLevelsOfShape;
     if (mine[i] || unknown_ids_.contains(id)) continue;
     DRAY_ASSIGN_OR_RETURN(const auto known, view.FindNode(id));
     if (known) {
@@ -57,9 +70,23 @@ absl::StatusOr<CompareSession::Known> CompareSession::Offer(CatalogView& view,
     answer.unknown.push_back(ordinal);
     unknown_.push_back({ordinal, id, known_bytes_});
     unknown_ids_.insert(id);
+    if (shaped_leaf) AddOld(view, ordinal, offset, shaped_bytes_ - offset, &answer);
   }
   answer.answered = next_ordinal_;
   return answer;
+}
+
+void CompareSession::AddOld(CatalogView& view, uint64_t ordinal, uint64_t offset_bytes,
+                            uint64_t length_bytes, Known* answer) {
+  if (!finder_ || answer->olds.size() >= kMostOldsInAnAnswer) return;
+  auto entries = finder_->OldEntries(view, offset_bytes, length_bytes);
+  if (!entries.ok()) return StopSearching(entries.status());
+  if (!entries->empty()) answer->olds.push_back({ordinal, *std::move(entries)});
+}
+
+void CompareSession::StopSearching(const absl::Status& why) {
+  spdlog::warn("no bases from the old version: {}", why.ToString());
+  finder_.reset();
 }
 
 absl::StatusOr<CompareSession::Missing> CompareSession::AddEntries(CatalogView& view,
@@ -72,14 +99,9 @@ absl::StatusOr<CompareSession::Missing> CompareSession::AddEntries(CatalogView& 
     const uint64_t offset = unknown_.front().known_before_bytes + told_bytes_;
     told_bytes_ += node->node.length_bytes();
     if (finder_ && !missing.indices.empty()) {
-      // Bases only save bytes: an old version that is damaged must not keep a new one out.
       auto bases = finder_->Find(view, node->node, offset, missing.indices);
-      if (bases.ok()) {
-        missing.bases = *std::move(bases);
-      } else {
-        spdlog::warn("no bases from the old version: {}", bases.status().ToString());
-        finder_.reset();
-      }
+      if (bases.ok()) missing.bases = *std::move(bases);
+      if (!bases.ok()) StopSearching(bases.status());
     }
   } else {
     DRAY_RETURN_IF_ERROR(AddInterior(view, node));

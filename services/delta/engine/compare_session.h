@@ -43,14 +43,21 @@ class CompareSession {
 
   explicit CompareSession(Limits limits) : limits_(limits) {}
 
+  struct Old {
+    uint64_t ordinal = 0;
+    std::vector<Entry> entries;
+  };
   struct Known {
     uint64_t answered = 0;  // ordinals below are answered
     std::vector<uint64_t> unknown;
+    std::vector<Old> olds;  // what lay where some of the unknown leaves do
   };
-  // `node_ids`: 32 bytes each. Known are nodes in the catalog and those that this session knows of.
-  absl::StatusOr<Known> Offer(CatalogView& view, std::string_view node_ids);
+  // `node_ids`: 32 bytes each; `shapes`: as many (wire.v1.PutOffer), or none, and then there are no
+  // olds. Known are nodes in the catalog and those that this session knows of.
+  absl::StatusOr<Known> Offer(CatalogView& view, std::string_view node_ids,
+                              absl::Span<const uint64_t> shapes);
 
-  // Where bases of missing chunks are looked for; none before this was called.
+  // Where old entries and bases of missing chunks are looked for; none before this was called.
   void SearchBases(BaseFinder finder) { finder_.emplace(std::move(finder)); }
   struct Missing {
     std::vector<uint32_t> indices;
@@ -95,6 +102,10 @@ class CompareSession {
     uint64_t known_before_bytes = 0;  // in known leaves that come before it in the file
   };
 
+  void AddOld(CatalogView& view, uint64_t ordinal, uint64_t offset_bytes, uint64_t length_bytes,
+              Known* answer);
+  // Bases only save bytes: an old version that is damaged must not keep a new one out.
+  void StopSearching(const absl::Status& why);
   absl::StatusOr<std::shared_ptr<const PendingNode>> Decode(uint64_t ordinal,
                                                             std::string_view encoding) const;
   absl::StatusOr<std::vector<uint32_t>> AddLeaf(CatalogView& view,
@@ -115,8 +126,9 @@ class CompareSession {
   // Used by the stream's steps alone.
   uint64_t next_ordinal_ = 0;
   std::deque<Unknown> unknown_;
-  uint64_t known_bytes_ = 0;  // in leaves answered known
-  uint64_t told_bytes_ = 0;   // in leaves whose entries were told
+  uint64_t shaped_bytes_ = 0;  // in leaves offered, by their shapes
+  uint64_t known_bytes_ = 0;   // in leaves answered known
+  uint64_t told_bytes_ = 0;    // in leaves whose entries were told
   std::optional<BaseFinder> finder_;
   absl::flat_hash_set<NodeId> unknown_ids_;
 

@@ -44,9 +44,11 @@ class CompareStream {
   uint64_t session() const { return session_; }
 
   v1::CompareResponse::Known Offer(const std::vector<NodeId>& ids,
-                                   const std::string& base_path = "") {
+                                   const std::string& base_path = "",
+                                   const std::vector<uint64_t>& shapes = {}) {
     v1::CompareRequest request;
     request.mutable_offer()->set_base_path(base_path);
+    request.mutable_offer()->mutable_shapes()->Add(shapes.begin(), shapes.end());
     for (const NodeId& id : ids) request.mutable_offer()->mutable_node_ids()->append(id.view());
     return Exchange(request).known();
   }

@@ -159,14 +159,19 @@ awaitable<absl::Status> RawUpload::TellNode(const TreeBuilder::FinishedNode& nod
 awaitable<absl::StatusOr<UploadSession::Wanted>> RawUpload::Ask(
     const TreeBuilder::FinishedNode& node) {
   const uint64_t ordinal = told_nodes_++;
-  absl::Status status = co_await session_->Offer(std::string(node.id.view()));
+  wire::v1::PutOffer offer;
+  offer.set_node_ids(std::string(node.id.view()));
+  absl::Status status = co_await session_->Offer(std::move(offer));
   if (!status.ok()) co_return status;
   auto answer = co_await session_->NextAnswer();
   if (!answer.ok()) co_return answer.status();
   const auto* known = std::get_if<UploadSession::Known>(&*answer);
   if (known == nullptr || known->answered != ordinal + 1) co_return BrokenAnswer();
   if (known->unknown.empty()) co_return UploadSession::Wanted{};
-  status = co_await session_->AddNode(ordinal, node.encoding);
+  wire::v1::PutNode entries;
+  entries.set_ordinal(ordinal);
+  entries.set_encoding(node.encoding);
+  status = co_await session_->AddNode(std::move(entries));
   if (!status.ok()) co_return status;
   answer = co_await session_->NextAnswer();
   if (!answer.ok()) co_return answer.status();

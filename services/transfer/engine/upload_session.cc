@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/base/path.h"
+#include "core/chunking/leaf_edit.h"
 #include "core/chunking/node.h"
 #include "core/framing/data_frame.h"
 #include "core/telemetry/logging.h"
@@ -17,10 +18,6 @@ namespace {
 
 using boost::asio::awaitable;
 
-// docs/format/tree.md, "Nodes".
-constexpr size_t kNodeHeadBytes = 8;
-constexpr size_t kLeafEntryBytes = kDigestBytes + 4;
-constexpr size_t kNodeEntryBytes = kDigestBytes + 8;
 constexpr size_t kMaxEncodingBytes = kNodeHeadBytes + kMaxNodeEntries * kNodeEntryBytes;
 constexpr size_t kOperationIdBytes = 16;
 
@@ -110,25 +107,35 @@ awaitable<absl::Status> UploadSession::Begin() {
   co_return absl::OkStatus();
 }
 
-awaitable<absl::Status> UploadSession::Offer(std::string node_ids) {
+awaitable<absl::Status> UploadSession::Offer(wire::v1::PutOffer offer) {
   const auto self = shared_from_this();
+  const std::string& node_ids = offer.node_ids();
+  transfer_.SetSaved(offer.saved_bytes());
   if (node_ids.empty() || node_ids.size() % kDigestBytes != 0) {
     co_return absl::InvalidArgumentError("offered node ids must be 32 bytes each");
+  }
+  if (target_.short_nodes && offer.shapes_size() > 0) {
+    DRAY_CO_RETURN_IF_ERROR(offered_nodes_.Offer(node_ids, offer.shapes()));
   }
   if (reading_ && !answers_owed()) SetAnswerTimer();
   const bool first = offered_ == 0;
   offered_ += node_ids.size() / kDigestBytes;
   if (offered_ - answered_ > kMaxPending) co_return TooMuchPending("nodes offered");
   delta::v1::CompareRequest request;
-  request.mutable_offer()->set_node_ids(std::move(node_ids));
+  request.mutable_offer()->set_node_ids(std::move(*offer.mutable_node_ids()));
+  if (target_.short_nodes) {
+    request.mutable_offer()->mutable_shapes()->Swap(offer.mutable_shapes());
+  }
   if (first && target_.deltas) request.mutable_offer()->set_base_path(target_.path);
   // When the stream is broken, NextAnswer() tells why.
   static_cast<void>(co_await stream_->Write(request));
   co_return absl::OkStatus();
 }
 
-awaitable<absl::Status> UploadSession::AddNode(uint64_t ordinal, std::string encoding) {
+awaitable<absl::Status> UploadSession::AddNode(wire::v1::PutNode node) {
   const auto self = shared_from_this();
+  const uint64_t ordinal = node.ordinal();
+  DRAY_CO_ASSIGN_OR_RETURN(std::string encoding, offered_nodes_.Complete(std::move(node)));
   if (encoding.size() < kNodeHeadBytes || encoding.size() > kMaxEncodingBytes) {
     co_return absl::InvalidArgumentError("a node's encoding has a wrong length");
   }
@@ -165,7 +172,7 @@ awaitable<absl::StatusOr<UploadSession::Answer>> UploadSession::ReadAnswer() {
   if (!answered.ok()) co_return answered.status();
   if (!*answered) co_return absl::UnavailableError("delta ended the session; try again");
   absl::StatusOr<Answer> answer = BrokenAnswer();
-  if (response.has_known()) answer = TakeKnown(response.known());
+  if (response.has_known()) answer = TakeKnown(std::move(*response.mutable_known()));
   if (response.has_wanted()) answer = TakeWanted(response.wanted());
   co_return answer;
 }
@@ -187,10 +194,16 @@ void UploadSession::SetAnswerTimer() {
 }
 
 absl::StatusOr<UploadSession::Answer> UploadSession::TakeKnown(
-    const delta::v1::CompareResponse::Known& known) {
+    delta::v1::CompareResponse::Known known) {
   if (known.answered() < answered_ || known.answered() > offered_) return BrokenAnswer();
   answered_ = known.answered();
-  return Known{known.answered(), {known.unknown().begin(), known.unknown().end()}};
+  Known answer{known.answered(), {known.unknown().begin(), known.unknown().end()}, {}};
+  for (auto& old : *known.mutable_olds()) {
+    std::string short_ids = ShortIds(old.entries());
+    if (!offered_nodes_.KeepOld(old.ordinal(), std::move(*old.mutable_entries()))) continue;
+    answer.olds.push_back({old.ordinal(), std::move(short_ids)});
+  }
+  return answer;
 }
 
 absl::StatusOr<UploadSession::Answer> UploadSession::TakeWanted(

@@ -20,11 +20,13 @@
 #include "core/base/status.h"
 #include "core/net/condition.h"
 #include "dray/delta/v1/delta.pb.h"
+#include "dray/wire/v1/wire.pb.h"
 #include "services/transfer/engine/activity.h"
 #include "services/transfer/engine/chunk_base.h"
 #include "services/transfer/engine/chunk_intake.h"
 #include "services/transfer/engine/delta_client.h"
 #include "services/transfer/engine/engine.h"
+#include "services/transfer/engine/offered_nodes.h"
 
 namespace dray::transfer {
 
@@ -42,12 +44,18 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
     std::string operation_id;
     std::optional<wire::v1::Precondition> replaces;
     std::string author;
-    uint64_t size = 0;    // to be shown; 0: not known
-    bool deltas = false;  // the client answers signatures of bases
+    uint64_t size = 0;         // to be shown; 0: not known
+    bool deltas = false;       // the client answers signatures of bases
+    bool short_nodes = false;  // the client may tell nodes in short
+  };
+  struct Old {
+    uint64_t ordinal = 0;
+    std::string short_ids;
   };
   struct Known {
     uint64_t answered = 0;
     std::vector<uint64_t> unknown;
+    std::vector<Old> olds;
   };
   struct Base {
     uint32_t first = 0;  // indices into `missing`
@@ -80,12 +88,10 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   // To be set before the first data.
   void SetEvents(Events events) { events_ = std::move(events); }
 
-  // Asks delta about nodes: `node_ids` are ids, one after the other. Their ordinals count on.
-  boost::asio::awaitable<absl::Status> Offer(std::string node_ids);
+  // Asks delta about nodes. Their ordinals count on.
+  boost::asio::awaitable<absl::Status> Offer(wire::v1::PutOffer offer);
   // The entries of a node that delta did not know.
-  boost::asio::awaitable<absl::Status> AddNode(uint64_t ordinal, std::string encoding);
-  // What the client counts as saved so far; to be shown.
-  void ShowSaved(uint64_t bytes) { transfer_.SetSaved(bytes); }
+  boost::asio::awaitable<absl::Status> AddNode(wire::v1::PutNode node);
   // Delta's next answer. For one coroutine at a time. CANCELLED after Close(), DEADLINE_EXCEEDED
   // when delta has owed one for DeltaClient's deadline.
   boost::asio::awaitable<absl::StatusOr<Answer>> NextAnswer();
@@ -131,7 +137,7 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
                 const Activity::Connection* connection, Target target);
   boost::asio::awaitable<absl::Status> Begin();
   boost::asio::awaitable<absl::StatusOr<Answer>> ReadAnswer();
-  absl::StatusOr<Answer> TakeKnown(const delta::v1::CompareResponse::Known& known);
+  absl::StatusOr<Answer> TakeKnown(delta::v1::CompareResponse::Known known);
   absl::StatusOr<Answer> TakeWanted(const delta::v1::CompareResponse::Wanted& wanted);
   bool answers_owed() const { return answered_ < offered_ || !pending_nodes_.empty(); }
   // Delta has so long for its next answer from now on, should it owe one.
@@ -154,6 +160,7 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   uint64_t session_ = 0;
   uint64_t offered_ = 0;
   uint64_t answered_ = 0;
+  OfferedNodes offered_nodes_;
   std::deque<PendingNode> pending_nodes_;
   absl::Status answers_status_;  // why there will be no more answers
   Condition answered_more_;

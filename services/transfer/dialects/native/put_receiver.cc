@@ -23,6 +23,11 @@ void SendAnswer(Connection& connection, uint16_t request, const UploadSession::A
     wire::v1::PutKnown frame;
     frame.set_answered(known->answered);
     frame.mutable_unknown()->Add(known->unknown.begin(), known->unknown.end());
+    for (const UploadSession::Old& old : known->olds) {
+      wire::v1::PutOld* const out = frame.add_olds();
+      out->set_ordinal(old.ordinal);
+      out->set_short_ids(old.short_ids);
+    }
     connection.Answer(request, FrameType::kPutKnown, frame);
   } else {
     const auto& wanted = std::get<UploadSession::Wanted>(answer);
@@ -65,6 +70,7 @@ awaitable<absl::Status> PutReceiver::OnOpen(const ReceivedFrame& frame) {
     target.author = connection_->author();
     target.size = open.size();
     target.deltas = connection_->has_feature(wire::v1::CHUNK_DELTAS);
+    target.short_nodes = connection_->has_feature(wire::v1::SHORT_NODES);
     auto session = co_await UploadSession::Open(&connection_->engine(), connection_->executor(),
                                                 &connection_->activity(), std::move(target));
     status = session.status();
@@ -128,13 +134,12 @@ awaitable<absl::Status> PutReceiver::TakeFrame(const ReceivedFrame& frame) {
   if (type == FrameType::kPutOffer) {
     wire::v1::PutOffer offer;
     DRAY_CO_RETURN_IF_ERROR(ParseControl(type, frame.payload(), &offer));
-    session->ShowSaved(offer.saved_bytes());
-    co_return co_await session->Offer(std::move(*offer.mutable_node_ids()));
+    co_return co_await session->Offer(std::move(offer));
   }
   if (type == FrameType::kPutNode) {
     wire::v1::PutNode node;
     DRAY_CO_RETURN_IF_ERROR(ParseControl(type, frame.payload(), &node));
-    co_return co_await session->AddNode(node.ordinal(), std::move(*node.mutable_encoding()));
+    co_return co_await session->AddNode(std::move(node));
   }
   if (type == FrameType::kPutDelta) co_return co_await TakeDelta(frame);
   co_return co_await TakeCommit(frame);

@@ -107,6 +107,7 @@ class Service final : public v1::Delta::Service {
       if (request.has_offer()) {
         if (offered.empty()) base_path = request.offer().base_path();
         AnswerOffer(request.offer().node_ids(), &offered, answer.mutable_known());
+        if (request.offer().shapes_size() > 0) AddOlds(base_path, answer.mutable_known());
       } else {
         grpc::Status status = AnswerNode(request.node(), offered, &asked, answer.mutable_wanted());
         if (!status.ok()) return status;
@@ -269,6 +270,21 @@ class Service final : public v1::Delta::Service {
       offered->push_back(id);
     }
     known->set_answered(offered->size());
+  }
+
+  // The old entries of an unknown node are the first of the newest version of the path.
+  void AddOlds(const std::string& path, v1::CompareResponse::Known* known) {
+    absl::MutexLock lock(&memory_.mutex);
+    const auto file = memory_.files.find(path);
+    Node old;
+    if (path.empty() || file == memory_.files.end()) return;
+    if (!memory_.CollectChunks(file->second.back().root(), &old.entries)) return;
+    old.entries.resize(std::min(old.entries.size(), kMaxNodeEntries));
+    for (const uint64_t ordinal : known->unknown()) {
+      auto* const out = known->add_olds();
+      out->set_ordinal(ordinal);
+      out->set_entries(EncodeNode(old).substr(kNodeHeadBytes));
+    }
   }
 
   grpc::Status AnswerNode(const v1::CompareRequest::NodeEntries& entries,
