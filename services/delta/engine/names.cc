@@ -52,8 +52,7 @@ absl::StatusOr<std::optional<EntryRecord>> FindAny(CatalogView& view, std::strin
 absl::StatusOr<EntryRecord> FindLive(CatalogView& view, std::string_view path, Moment at) {
   DRAY_ASSIGN_OR_RETURN(std::optional<EntryRecord> entry, FindAny(view, path, at));
   if (at != 0 && (!entry || entry->head.deleted())) {
-    return absl::NotFoundError(
-        absl::StrCat("there was no ", Quoted(path), " at that time, or it ", "is no longer kept"));
+    return absl::NotFoundError(absl::StrCat("there was no ", Quoted(path), " at that time"));
   }
   if (!entry) return absl::NotFoundError(absl::StrCat("there is no ", Quoted(path)));
   if (entry->head.deleted()) {

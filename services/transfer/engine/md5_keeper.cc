@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
@@ -21,6 +22,7 @@ namespace {
 
 namespace asio = boost::asio;
 using asio::awaitable;
+using Clock = std::chrono::steady_clock;
 
 constexpr auto kAwaitable = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::seconds kLookAgain{60};
@@ -90,6 +92,7 @@ void Md5Keeper::Start() { Spawn(executor_, Watch()); }
 
 void Md5Keeper::Wake() {
   asio::post(executor_, [this] {
+    last_commit_ = Clock::now();
     if (std::exchange(awake_, true)) return;
     wait_.cancel();
   });
@@ -101,10 +104,10 @@ awaitable<void> Md5Keeper::Watch() {
       wait_.expires_after(kLookAgain);
       co_await wait_.async_wait(kAwaitable);
     }
-    wait_.expires_after(kAfterCommit);
-    co_await wait_.async_wait(kAwaitable);
+    const Clock::time_point latest = Clock::now() + kLongestWait;
+    co_await AwaitQuiet(latest);
     awake_ = false;
-    const absl::Status status = co_await Sweep();
+    const absl::Status status = co_await Sweep(latest);
     if (status.ok()) continue;
     spdlog::debug("MD5s cannot be kept now: {}", status.ToString());
     asio::steady_timer pause(executor_, kAfterFailure);
@@ -113,10 +116,21 @@ awaitable<void> Md5Keeper::Watch() {
   }
 }
 
-// Through all contents without an MD5, in order of their roots.
-awaitable<absl::Status> Md5Keeper::Sweep() {
+// Until no commit has come for kAfterCommit, or until `latest`.
+awaitable<void> Md5Keeper::AwaitQuiet(Clock::time_point latest) {
+  while (true) {
+    const Clock::time_point quiet = std::min(last_commit_ + kAfterCommit, latest);
+    if (quiet <= Clock::now()) co_return;
+    wait_.expires_at(quiet);
+    co_await wait_.async_wait(kAwaitable);
+  }
+}
+
+// Through all contents without an MD5, in order of their roots; gives way to commits until `latest`.
+awaitable<absl::Status> Md5Keeper::Sweep(Clock::time_point latest) {
   std::string after;
   while (true) {
+    co_await AwaitQuiet(latest);
     delta::v1::FilesWithoutMd5Request request;
     request.set_after_root(after);
     request.set_limit(kListedAtOnce);

@@ -23,14 +23,17 @@
 
 namespace dray::transfer {
 
-// Sees to it that delta learns the MD5 of every content, once: soon after a commit, in the
+// Sees to it that delta learns the MD5 of every content, once: when commits have paused, in the
 // background, one file after the other on a thread that yields to all others; at once for whoever
 // waits for it. Thread-safe, but for Start(). Everything in `engine`, and the event loop of
 // `executor`, outlive it; that loop is stopped before it is destroyed.
 class Md5Keeper {
  public:
-  // After a commit, so that many files put together are no many commits here.
+  // How long no commit has to come before contents are read again: beside an upload, the reading
+  // would take the processor and the disk from it, and every file would be a commit here.
   static constexpr std::chrono::milliseconds kAfterCommit{1000};
+  // Commits that never pause hold it up no longer than this.
+  static constexpr std::chrono::seconds kLongestWait{30};
   // Files that are computed at once for whoever waits; larger ones wait in line.
   static constexpr uint64_t kSmallBytes = 32u << 20;
 
@@ -54,7 +57,8 @@ class Md5Keeper {
   struct Waiter;
 
   boost::asio::awaitable<void> Watch();
-  boost::asio::awaitable<absl::Status> Sweep();
+  boost::asio::awaitable<void> AwaitQuiet(std::chrono::steady_clock::time_point latest);
+  boost::asio::awaitable<absl::Status> Sweep(std::chrono::steady_clock::time_point latest);
   boost::asio::awaitable<void> RunLargeJobs();
   boost::asio::awaitable<void> RunUrgent(std::shared_ptr<Job> job);
   boost::asio::awaitable<absl::StatusOr<std::string>> Compute(const Engine* engine,
@@ -74,6 +78,7 @@ class Md5Keeper {
   // On the executor.
   boost::asio::steady_timer wait_;
   bool awake_ = true;
+  std::chrono::steady_clock::time_point last_commit_;
   std::deque<std::shared_ptr<Job>> large_;
   bool running_large_ = false;
 
