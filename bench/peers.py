@@ -128,15 +128,46 @@ def rsync_bytes(out):
     return total
 
 
-class DrayServer:
-    """The three services, with an empty store."""
+class Link:
+    """Two hosts with a link between them (bench/link). Servers start with `server`, clients with `client` before their command."""
 
-    def __init__(self, folder, transfer_flags=()):
-        self.children, self.folder = [], folder
+    def __init__(self, round_trip_ms, bits_per_second, loss):
+        self.title = f"{round_trip_ms:g} ms there and back, {bits_per_second / 1e6:g} Mbit/s" + (f", {loss:.1%} of packets lost" if loss else "")
+        self.child = subprocess.Popen([f"{BIN}/bench/link/link", f"--round-trip-ms={round_trip_ms}", f"--bits-per-second={bits_per_second}", f"--loss={loss}"],
+                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        line = self.child.stdout.readline()
+        if not line:
+            sys.exit("there is no link: it takes root, /dev/net/tun, and bazel build //bench/link")
+        told = json.loads(line)
+        self.host = told["server_host"]
+        self.server = ["nsenter", f"--net={told['server_namespace']}"]
+        self.client = ["nsenter", f"--net={told['client_namespace']}"]
+
+    def stop(self):
+        self.child.stdin.close()
+        self.child.wait()
+
+
+class Loopback:
+    """No link: both on this host."""
+
+    title, host, server, client = "loopback", "127.0.0.1", [], []
+
+    def stop(self):
+        pass
+
+
+class DrayServer:
+    """The three services, with an empty store. Those behind the front door talk over loopback."""
+
+    def __init__(self, folder, transfer_flags=(), link=Loopback()):
+        self.children, self.folder, self.link = [], folder, link
         os.makedirs(folder)
+        if link.host != Loopback.host:
+            transfer_flags = [*transfer_flags, "--allow-anyone"]
         monitor = self.start("monitor", ["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"])
         delta = self.start("delta", ["--listen", "127.0.0.1:0", "--catalog", f"sqlite:{folder}/catalog.db", "--monitor", monitor["grpc"]])
-        transfer = self.start("transfer", ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data", f"{folder}/data",
+        transfer = self.start("transfer", ["--listen", f"{link.host}:0", "--admin", "127.0.0.1:0", "--data", f"{folder}/data",
                                            "--delta", delta["grpc"], "--monitor", monitor["grpc"], *transfer_flags])
         self.address = transfer["listen"]
         self.pids = [child.pid for child in self.children]
@@ -144,7 +175,7 @@ class DrayServer:
     def start(self, name, flags):
         ports = f"{self.folder}/{name}.ports"
         with open(f"{self.folder}/{name}.out", "wb") as output:
-            child = subprocess.Popen([f"{BIN}/services/{name}/dray-{name}", *flags, "--port-file", ports, "--log-dir",
+            child = subprocess.Popen([*self.link.server, f"{BIN}/services/{name}/dray-{name}", *flags, "--port-file", ports, "--log-dir",
                                       f"{self.folder}/logs-{name}"], stdout=output, stderr=output)
         self.children.append(child)
         deadline = time.monotonic() + 30
@@ -169,26 +200,22 @@ class DrayServer:
 class RsyncServer:
     """rsync's daemon with one writable module."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, link=Loopback()):
         self.folder = folder
         os.makedirs(f"{folder}/module")
         port = free_port()
         with open(f"{folder}/rsyncd.conf", "w", encoding="utf-8") as file:
             file.write(f"use chroot = no\nuid = {os.getuid()}\ngid = {os.getgid()}\nlog file = {folder}/log\n"
                        f"[m]\npath = {folder}/module\nread only = no\n")
-        self.child = subprocess.Popen(["rsync", "--daemon", "--no-detach", f"--config={folder}/rsyncd.conf", "--address=127.0.0.1",
+        self.child = subprocess.Popen([*link.server, "rsync", "--daemon", "--no-detach", f"--config={folder}/rsyncd.conf", f"--address={link.host}",
                                        f"--port={port}"], stdin=subprocess.DEVNULL)
-        self.url = f"rsync://127.0.0.1:{port}/m"
+        self.url = f"rsync://{link.host}:{port}/m"
         self.pids = [self.child.pid]
         deadline = time.monotonic() + 10
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                return
-            except OSError:
-                if time.monotonic() > deadline:
-                    sys.exit("rsync's daemon did not start")
-                time.sleep(0.05)
+        while subprocess.run([*link.client, "rsync", "--contimeout=1", self.url], capture_output=True, check=False).returncode != 0:
+            if time.monotonic() > deadline:
+                sys.exit("rsync's daemon did not start")
+            time.sleep(0.05)
 
     def stop(self):
         self.child.terminate()
@@ -230,7 +257,7 @@ def first_line(command):
         return "unknown"
 
 
-def machine():
+def machine(where="loopback"):
     model = "unknown processor"
     with open("/proc/cpuinfo", encoding="utf-8") as info:
         for line in info:
@@ -240,4 +267,4 @@ def machine():
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 30
     yield f"* {model}, {os.cpu_count()} cores, {memory} GiB of memory, Linux {platform.release().split('-')[0]}"
     yield f"* {first_line([f'{BIN}/cli/dray', '--version'])}; {first_line(['rsync', '--version'])}"
-    yield "* loopback, all files in memory (tmpfs), optimised binaries as `scripts/build` makes them"
+    yield f"* {where}, all files in memory (tmpfs), optimised binaries as `scripts/build` makes them"

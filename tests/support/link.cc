@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <gtest/gtest.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <poll.h>
@@ -13,6 +12,8 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <queue>
 #include <random>
@@ -33,9 +34,8 @@ constexpr size_t kMaxPacketBytes = 2048;
 constexpr absl::Duration kLongestQueue = absl::Milliseconds(500);
 
 [[noreturn]] void Die(const char* what) {
-  const int error = errno;
-  ADD_FAILURE() << "cannot make a link, which takes root and /dev/net/tun: " << what << ": "
-                << std::strerror(error);
+  std::fprintf(stderr, "cannot make a link, which takes root and /dev/net/tun: %s: %s\n", what,
+               std::strerror(errno));
   std::abort();
 }
 

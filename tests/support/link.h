@@ -18,7 +18,7 @@ namespace dray::testing {
 // The constructor moves the calling thread, and what it starts from then on, to the server's
 // namespace, for good: make it in the main thread, before what is to talk over it. What is to
 // run at the client enters `client_namespace()`. Its other methods are thread-safe. What cannot be
-// done is a failure of the test.
+// done ends the program, with a message.
 class Link {
  public:
   // What happens to packets, in both directions.
