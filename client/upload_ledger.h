@@ -88,7 +88,7 @@ class UploadLedger {
   // The ordinals of a node's children, of which it is the parent from now on.
   std::vector<uint64_t> ClaimChildren(int level, uint64_t ordinal);
 
-  const bool short_nodes_;
+  bool short_nodes_ = false;
   uint64_t next_ordinal_ = 0;
   std::vector<std::vector<uint64_t>> without_parent_;  // ordinals, by level
   std::string unsent_offers_;                          // ids, 32 bytes each

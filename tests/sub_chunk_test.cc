@@ -52,7 +52,7 @@ TEST_F(SubChunkTest, OneBlockCostsLittleMoreThanItself) {
     moved.push_back(MovedByChange(before, after));
   }
   std::sort(moved.begin(), moved.end());
-  EXPECT_LT(moved[10], 6u << 10);
+  EXPECT_LT(moved[10], 7u << 10);
   EXPECT_LT(moved[17], 8u << 10);
 }
 
