@@ -268,3 +268,34 @@ def machine(where="loopback"):
     yield f"* {model}, {os.cpu_count()} cores, {memory} GiB of memory, Linux {platform.release().split('-')[0]}"
     yield f"* {first_line([f'{BIN}/cli/dray', '--version'])}; {first_line(['rsync', '--version'])}"
     yield f"* {where}, all files in memory (tmpfs), optimised binaries as `scripts/build` makes them"
+
+
+def comparison(found):
+    """Lines of a table: dray beside its peers, for {case: {peer: measures}}."""
+    yield "| work | with | wall, s | client processor, s | server processor, s | client peak, MiB | server peak, MiB | bytes moved | wall, dray over this |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for case, peers in found.items():
+        for name, row in peers.items():
+            bytes_moved = "-" if row["bytes"] is None else f"{row['bytes']:,.0f}"
+            ratio = "" if name == "dray" else f"{peers['dray']['wall'] / row['wall']:.2f}"
+            yield (f"| {case} | {name} | {row['wall']:.2f} | {row['client_cpu']:.2f} | {row['server_cpu']:.2f} | {row['client_mib']:.0f} | "
+                   f"{row['server_mib']:.0f} | {bytes_moved} | {ratio} |")
+
+
+def wall_chart(found):
+    """Bars of wall time as SVG: dray beside its peers, each case on its own scale."""
+    row_height, left, width = 46, 250, 420
+    colours = {"dray": "#1f6f8b", "rsync": "#c9a227", "nginx, curl": "#8a8a8a", "unison": "#8a8a8a"}
+    lines, top = [], 30
+    for case, peers in found.items():
+        longest = max(row["wall"] for row in peers.values())
+        lines.append(f'<text x="{left - 8}" y="{top + 16}" text-anchor="end">{case}</text>')
+        for index, (name, row) in enumerate(peers.items()):
+            length = max(1, width * row["wall"] / longest)
+            y = top + index * 13
+            lines.append(f'<rect x="{left}" y="{y}" width="{length:.1f}" height="11" fill="{colours[name]}"/>'
+                         f'<text x="{left + length + 4:.1f}" y="{y + 10}">{name} {row["wall"]:.2f} s</text>')
+        top += row_height if len(peers) < 3 else row_height + 8
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 130}" height="{top}" font-family="sans-serif" font-size="11">\n'
+            f'<rect width="100%" height="100%" fill="white"/>\n<text x="8" y="16" font-size="13">Wall time, each case on its own scale; shorter is better</text>\n'
+            + "\n".join(lines) + "\n</svg>\n")

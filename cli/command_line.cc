@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "cli/sync_flags.h"
 #include "core/base/version.h"
 #include "core/daemon/config_file.h"
 
@@ -18,6 +19,7 @@ Examples:
   dray put photos :/backup/             a folder into a folder (made if need be)
   dray put photos :/backup/             again: only what changed moves
   dray get :/backup/photos .            back again
+  dray sync photos :/photos             make one folder as another is; --delete, --dry-run, patterns
   dray ls -l :/backup/photos            what is there
   dray log :/notes.txt                  its versions
   dray get --version 1 :/notes.txt old  an old one
@@ -112,6 +114,12 @@ void AddTransfers(CLI::App* app, CommandLine* line) {
                 "Keep setuid, setgid and sticky bits, which are dropped otherwise");
 }
 
+void AddSync(CLI::App* app, CommandLine* line) {
+  CLI::App* sync = AddVerb(app, line, "sync", "Make one folder as another is", Verb::kSync,
+                           "SRC DST: two folders, one of them on a server", 2, 2);
+  AddSyncFlags(sync, line);
+}
+
 void AddNames(CLI::App* app, CommandLine* line) {
   CLI::App* list = AddVerb(app, line, "ls", "List what is there", Verb::kList,
                            "NAME...: names on the server (default :/)", 0, -1);
@@ -154,6 +162,7 @@ std::variant<CommandLine, int> ParseCommandLine(int argc, const char* const* arg
   app.footer(kFooter);
   app.require_subcommand(1);
   AddTransfers(&app, &line);
+  AddSync(&app, &line);
   AddNames(&app, &line);
   ConfigFile::TakeNameFromEnvironment(app);
   try {

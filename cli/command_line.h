@@ -9,7 +9,14 @@
 
 namespace dray {
 
-enum class Verb { kPut, kGet, kList, kStat, kRemove, kMove, kLog, kRestore, kStatus };
+enum class Verb { kPut, kGet, kSync, kList, kStat, kRemove, kMove, kLog, kRestore, kStatus };
+
+// A pattern of sync's, or a file of them.
+struct FilterFlag {
+  enum class Kind { kExclude, kInclude, kExcludeFrom };
+  Kind kind{};
+  std::string text;
+};
 
 // What the user asked for, as it was typed; names are not looked at yet.
 struct CommandLine {
@@ -30,9 +37,16 @@ struct CommandLine {
   std::string at;                      // get, ls, stat: a time (moment.h)
   bool if_absent = false;              // put
   std::optional<uint64_t> if_version;  // put
-  bool checksum = false;               // put
-  bool sync = false;                   // get
-  bool keep_special_modes = false;     // get
+  bool checksum = false;               // put, sync
+  bool sync = false;                   // get, sync
+  bool keep_special_modes = false;     // get, sync
+  bool delete_extra = false;           // sync
+  std::optional<uint64_t> max_delete;  // sync
+  std::vector<FilterFlag> filters;     // sync: in the order in which they were given
+  bool dry_run = false;                // sync
+  bool itemize = false;                // sync
+  bool update = false;                 // sync
+  uint64_t bytes_per_second = 0;       // sync; 0: as fast as can be
   bool watch = false;                  // status
 };
 

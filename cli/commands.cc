@@ -12,6 +12,7 @@
 #include "cli/moment.h"
 #include "cli/naming.h"
 #include "cli/remote_name.h"
+#include "cli/sync.h"
 #include "core/base/path.h"
 
 namespace dray {
@@ -42,6 +43,7 @@ class Command {
  private:
   int Put();
   int Get();
+  int Sync();
   int List();
   int Stat();
   int Remove();
@@ -64,6 +66,7 @@ class Command {
   std::vector<RemoteName> remotes_;  // the names on the server, in order
   std::vector<std::string> locals_;  // the local ones
   int64_t at_ns_ = 0;                // of --at; 0: now
+  SyncOptions sync_options_;
   std::unique_ptr<Client> client_;
 };
 
@@ -73,6 +76,14 @@ absl::Status Command::Prepare() {
   size_t first_remote = 0;
   size_t end_remote = names.size();
   if (line_.verb == Verb::kPut) first_remote = names.size() - 1;
+  if (line_.verb == Verb::kSync) {
+    DRAY_ASSIGN_OR_RETURN(sync_options_, SyncOptionsOf(line_));
+    if (LooksRemote(names[0]) == LooksRemote(names[1])) {
+      return absl::InvalidArgumentError(
+          "one of SRC and DST has to be on a server (:/path), the other one here");
+    }
+    (LooksRemote(names[0]) ? end_remote : first_remote) = 1;
+  }
   if (line_.verb == Verb::kGet && !LooksRemote(names.back())) end_remote = names.size() - 1;
   if (line_.verb == Verb::kGet && end_remote == names.size()) names.push_back(".");
   DRAY_ASSIGN_OR_RETURN(Address server, ParseAddress(line_.server, kDefaultPort));
@@ -101,6 +112,7 @@ absl::Status Command::Prepare() {
   ClientOptions options;
   options.server = server;
   options.connections = line_.connections;
+  options.bytes_per_second = line_.bytes_per_second;
   options.hash_cache_folder = CacheFolder();
   // A watch asks again anyway, and shows what it is told.
   options.retry.retries = line_.watch ? 0 : line_.retries;
@@ -119,6 +131,8 @@ int Command::Run() {
       return Put();
     case Verb::kGet:
       return Get();
+    case Verb::kSync:
+      return Sync();
     case Verb::kList:
       return List();
     case Verb::kStat:
@@ -203,6 +217,18 @@ int Command::Get() {
   options.sync = line_.sync;
   options.keep_special_modes = line_.keep_special_modes;
   return Finish(client_->Get(*jobs, options));
+}
+
+int Command::Sync() {
+  SyncJob job = {.local = locals_[0], .remote = remotes_[0].path};
+  job.direction =
+      LooksRemote(line_.names[0]) ? SyncJob::Direction::kDownload : SyncJob::Direction::kUpload;
+  if (line_.dry_run || line_.itemize) {
+    sync_options_.on_change = [this](const SyncReport& report) {
+      console_.Print(line_.json ? SyncChangeJson(report, line_.dry_run) : ItemizedChange(report));
+    };
+  }
+  return Finish(client_->Sync(job, sync_options_));
 }
 
 void Command::ShowVersion(const Version& version, const std::string& name) {

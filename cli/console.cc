@@ -131,7 +131,7 @@ void Console::ShowSummary(const Summary& summary, bool stats) {
 }
 
 std::string ProgressText(const Progress& progress, double bytes_per_second) {
-  std::string text;
+  std::string text = progress.totals_final ? "" : "scanning, ";
   if (progress.totals_final && progress.bytes_total > 0) {
     absl::StrAppendFormat(&text, "%3d%% ", 100 * progress.bytes_done / progress.bytes_total);
   }
@@ -157,6 +157,7 @@ std::string SummaryText(const Summary& summary, bool stats) {
     absl::StrAppend(&text, ", ", Count(summary.folders, "folder", "folders"));
   if (summary.links > 0) absl::StrAppend(&text, ", ", Count(summary.links, "link", "links"));
   if (summary.unchanged > 0) absl::StrAppend(&text, " (", summary.unchanged, " unchanged)");
+  if (summary.deleted > 0) absl::StrAppend(&text, ", ", summary.deleted, " deleted");
   if (summary.failed > 0) absl::StrAppend(&text, ", ", summary.failed, " failed");
   if (summary.skipped > 0) absl::StrAppend(&text, ", ", summary.skipped, " skipped");
   absl::StrAppendFormat(&text, "; %s in %.2f s", SizeText(summary.bytes_total), seconds);
@@ -189,6 +190,7 @@ std::string SummaryJson(const Summary& summary) {
   json["folders"] = summary.folders;
   json["links"] = summary.links;
   json["unchanged"] = summary.unchanged;
+  json["deleted"] = summary.deleted;
   json["failed"] = summary.failed;
   json["skipped"] = summary.skipped;
   json["seconds"] = absl::ToDoubleSeconds(summary.elapsed);

@@ -152,14 +152,35 @@ void Connection::Finish(uint16_t request) {
 absl::Status Connection::Send(absl::Span<iovec> parts) {
   absl::Status sent;
   {
-    Owed owed(this);  // a server that takes nothing owes its attention
     absl::MutexLock lock(&write_mu_);
-    sent = socket_.SendAll(parts);
+    sent = options_.traffic->sending.limits() ? SendSlowly(parts) : SendNow(parts);
     last_sent_ns_ = absl::ToUnixNanos(SteadyNow());
   }
   if (sent.ok()) return sent;
   Close(sent);
   return status();  // the reason, if something else ended the connection first
+}
+
+absl::Status Connection::SendNow(absl::Span<iovec> parts) {
+  const Owed owed(this);  // a server that takes nothing owes its attention
+  return socket_.SendAll(parts);
+}
+
+absl::Status Connection::SendSlowly(absl::Span<iovec> parts) {
+  RateLimit& limit = options_.traffic->sending;
+  while (!parts.empty()) {
+    if (parts.front().iov_len == 0) {
+      parts.remove_prefix(1);
+      continue;
+    }
+    const size_t step = std::min(parts.front().iov_len, limit.step_bytes());
+    limit.Take(step);  // meanwhile the server owes nothing
+    DRAY_RETURN_IF_ERROR(status());
+    const Owed owed(this);
+    DRAY_RETURN_IF_ERROR(socket_.SendSome(&parts, step));
+    last_sent_ns_ = absl::ToUnixNanos(SteadyNow());
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Connection::Send(std::string_view frames) {

@@ -112,6 +112,8 @@ class Connection {
   Connection(const Options& options, Socket socket);
   absl::Status Greet();
 
+  absl::Status SendNow(absl::Span<iovec> parts) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  absl::Status SendSlowly(absl::Span<iovec> parts) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   void ReadLoop();
   absl::Status ReadFrames();
   absl::Status ReadPreface(Buffer* buffer);

@@ -9,6 +9,7 @@
 #include "client/names.h"
 #include "client/put.h"
 #include "client/socket.h"
+#include "client/sync/sync.h"
 #include "core/base/path.h"
 #include "core/base/random.h"
 #include "core/framing/frame.h"
@@ -20,7 +21,10 @@ class Client::Impl {
   explicit Impl(ClientOptions options)
       : options_(std::move(options)),
         hash_cache_({.folder = options_.hash_cache_folder}),
-        channels_(&options_, &cancellation_, &traffic_) {}
+        channels_(&options_, &cancellation_, &traffic_) {
+    traffic_.sending.Set(options_.bytes_per_second);
+    traffic_.receiving.Set(options_.bytes_per_second);
+  }
 
   // Runs `work` as an operation with a tracker of its own.
   template <typename Work>
@@ -76,6 +80,10 @@ Outcome Client::Put(absl::Span<const PutJob> jobs, const PutOptions& options) {
 
 Outcome Client::Get(absl::Span<const GetJob> jobs, const GetOptions& options) {
   return impl_->Track([&](const Operation& operation) { return GetAll(operation, jobs, options); });
+}
+
+Outcome Client::Sync(const SyncJob& job, const SyncOptions& options) {
+  return impl_->Track([&](const Operation& operation) { return SyncAll(operation, job, options); });
 }
 
 absl::StatusOr<wire::v1::Version> Client::Stat(const std::string& path, uint64_t number,

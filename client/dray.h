@@ -8,6 +8,7 @@
 #include "absl/types/span.h"
 #include "client/jobs.h"
 #include "client/options.h"
+#include "client/sync/sync_options.h"
 #include "client/tracker.h"
 #include "client/wire_error.h"
 #include "core/base/status.h"
@@ -45,6 +46,10 @@ class Client {
   // Gets files, links and whole folders; only what is not there is asked for. Files are replaced
   // whole, or left untouched.
   Outcome Get(absl::Span<const GetJob> jobs, const GetOptions& options = {});
+
+  // Makes one folder as another is; only what differs is put or got, and nothing else is looked
+  // into. NOT_FOUND where there is no source.
+  Outcome Sync(const SyncJob& job, const SyncOptions& options = {});
 
   // Number 0 is the newest version. NOT_FOUND where nothing is. With `at_ns`, nanoseconds since
   // 1970 that are in the past, the path is what it was then, and number 0 its newest version of

@@ -3,11 +3,31 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "client/call.h"
+#include "core/framing/data_frame.h"
 
 namespace dray {
 namespace {
+
+// Takes the versions out of a brief list's answer.
+absl::Status Unpack(wire::v1::Versions* answer) {
+  if (answer->raw_bytes() == 0) return absl::OkStatus();
+  if (answer->raw_bytes() > kMaxRawChunkBytes) {
+    return absl::InternalError("the server broke the protocol: a packed list that is too long");
+  }
+  std::vector<uint8_t> room(answer->raw_bytes());
+  const DataFrame frame = {
+      .raw_bytes = answer->raw_bytes(), .zstd = true, .body = AsBytes(answer->packed())};
+  DRAY_ASSIGN_OR_RETURN(const Bytes raw, RawChunk(frame, absl::MakeSpan(room)));
+  wire::v1::Versions unpacked;
+  if (!unpacked.ParseFromArray(raw.data(), static_cast<int>(raw.size()))) {
+    return absl::InternalError("the server broke the protocol: a packed list that is none");
+  }
+  answer->mutable_versions()->Swap(unpacked.mutable_versions());
+  return absl::OkStatus();
+}
 
 // Answers of type Versions, until the one that says that it is the last.
 absl::Status ReceiveVersions(Channel* channel, FrameType type,
@@ -20,6 +40,7 @@ absl::Status ReceiveVersions(Channel* channel, FrameType type,
   while (true) {
     wire::v1::Versions answer;
     DRAY_RETURN_IF_ERROR(call->Receive(&answer));
+    DRAY_RETURN_IF_ERROR(Unpack(&answer));
     for (const wire::v1::Version& version : answer.versions()) {
       DRAY_RETURN_IF_ERROR(on_version(version));
     }

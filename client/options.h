@@ -81,6 +81,9 @@ struct ClientOptions {
   absl::Duration connect_timeout = absl::Seconds(10);
   // A server that owes an answer and says nothing for this long is given up.
   absl::Duration silence_timeout = absl::Seconds(10);
+  // Bytes a second, each way, over all connections together; 0: as fast as can be. A server gives
+  // up on who takes a minute for a frame: some 16 KiB are the least that works.
+  uint64_t bytes_per_second = 0;
   RetryPolicy retry;
   // Where hashes of files are remembered between runs, so that unchanged files are not read again;
   // has to belong to this user. Empty: nowhere.

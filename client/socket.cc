@@ -132,11 +132,24 @@ absl::Status Socket::SendAll(std::string_view bytes) {
   return SendAll(absl::MakeSpan(&part, bytes.empty() ? 0 : 1));
 }
 
+absl::Status Socket::SendSome(absl::Span<iovec>* parts, size_t limit_bytes) {
+  iovec& first = parts->front();
+  iovec some = {first.iov_base, std::min(first.iov_len, limit_bytes)};
+  first.iov_base = static_cast<char*>(first.iov_base) + some.iov_len;
+  first.iov_len -= some.iov_len;
+  if (first.iov_len == 0) parts->remove_prefix(1);
+  return SendAll(absl::MakeSpan(&some, 1));
+}
+
 absl::StatusOr<size_t> Socket::Receive(MutableBytes out, absl::Duration timeout) {
+  if (traffic_->receiving.limits()) {
+    out = out.first(std::min(out.size(), traffic_->receiving.step_bytes()));
+  }
   while (true) {
     const ssize_t n = ::recv(fd_.get(), out.data(), out.size(), 0);
     if (n > 0) {
       traffic_->received.fetch_add(static_cast<uint64_t>(n), std::memory_order_relaxed);
+      traffic_->receiving.Take(static_cast<size_t>(n));
       return static_cast<size_t>(n);
     }
     if (n == 0) return absl::UnavailableError(absl::StrCat(peer_, " closed the connection"));

@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "client/cancellation.h"
+#include "client/rate_limit.h"
 #include "core/base/bytes.h"
 #include "core/base/file.h"
 #include "core/base/status.h"
@@ -22,6 +23,9 @@ namespace dray {
 struct Traffic {
   std::atomic<uint64_t> sent{0};
   std::atomic<uint64_t> received{0};
+  // How fast either may be.
+  RateLimit sending;
+  RateLimit receiving;
 };
 
 // A connected TCP stream. One thread may receive while another sends.
@@ -35,6 +39,8 @@ class Socket {
   // Waits until everything is sent. Changes `parts`.
   absl::Status SendAll(absl::Span<iovec> parts);
   absl::Status SendAll(std::string_view bytes);
+  // Sends up to `limit_bytes` and takes them off `parts`, whose first is not empty.
+  absl::Status SendSome(absl::Span<iovec>* parts, size_t limit_bytes);
 
   // Receives at least one byte; 0 when none came within `timeout`. UNAVAILABLE when the peer
   // closed.

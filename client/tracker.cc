@@ -57,17 +57,34 @@ void Tracker::CountReport(const FileReport& report) {
     return;
   }
   if (report.outcome == FileReport::Outcome::kUnchanged) ++summary_.unchanged;
-  switch (report.kind) {
+  CountEntry(report.kind, report.size_bytes);
+}
+
+void Tracker::CountEntry(wire::v1::EntryKind kind, uint64_t bytes) {
+  switch (kind) {
     case wire::v1::FOLDER:
       ++summary_.folders;
       break;
     case wire::v1::SYMLINK:
       ++summary_.links;
       break;
+    case wire::v1::DELETED:
+      break;
     default:
       ++summary_.files;
-      summary_.bytes_total += report.size_bytes;
+      summary_.bytes_total += bytes;
   }
+}
+
+void Tracker::AddUntouched(wire::v1::EntryKind kind, uint64_t bytes) {
+  absl::MutexLock lock(&mu_);
+  ++summary_.unchanged;
+  CountEntry(kind, bytes);
+}
+
+void Tracker::AddDeleted(uint64_t names) {
+  absl::MutexLock lock(&mu_);
+  summary_.deleted += names;
 }
 
 void Tracker::Tell(Notice::Kind kind, const std::string& message) {

@@ -25,6 +25,7 @@ struct Summary {
   uint64_t links = 0;
   uint64_t unchanged = 0;  // of all kinds
   uint64_t failed = 0;
+  uint64_t deleted = 0;         // names that a sync removed
   uint64_t skipped = 0;         // neither file, folder nor link, or unfinished
   uint64_t bytes_total = 0;     // contents of the files done
   uint64_t bytes_sent = 0;      // at the sockets, everything included
@@ -56,6 +57,9 @@ class Tracker {
   void AddChunks(uint64_t count) { chunks_total_ += count; }
   void AddChunksMoved(uint64_t count) { chunks_moved_ += count; }
 
+  // Counted without a report: what a sync left as it was, and how many names it deleted.
+  void AddUntouched(wire::v1::EntryKind kind, uint64_t bytes);
+  void AddDeleted(uint64_t names);
   void Report(const FileReport& report);
   void Tell(Notice::Kind kind, const std::string& message);
 
@@ -67,6 +71,7 @@ class Tracker {
   void Tick();
   void StopTicker();
   void CountReport(const FileReport& report) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void CountEntry(wire::v1::EntryKind kind, uint64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const Callbacks& callbacks_;
   const Traffic* const traffic_;

@@ -7,6 +7,7 @@
 
 #include "core/base/path.h"
 #include "core/base/version.h"
+#include "core/framing/chunk_encoder.h"
 #include "core/net/spawn.h"
 #include "services/transfer/dialects/native/connection.h"
 #include "services/transfer/dialects/native/entries_request.h"
@@ -23,6 +24,9 @@ using VersionStream = MessageStream<delta::v1::VersionsResponse>;
 
 // Frames of a list: long enough to be few, short enough to let others in between.
 constexpr size_t kVersionsFrameBytes = 256 * 1024;
+// Of a brief list, before it is packed.
+constexpr size_t kPackedBytes = 192 * 1024;
+static_assert(kPackedBytes < kMaxRawChunkBytes);
 // More than what a version's own encoding takes in the list that holds it.
 constexpr size_t kVersionOverheadBytes = 8;
 // Of transfers in progress, in one Status.
@@ -96,10 +100,38 @@ awaitable<void> Restore(ConnectionPtr connection, uint16_t request, wire::v1::Re
   AnswerChanged(*connection, request, std::move(response));
 }
 
+void MakeBrief(bool roots, wire::v1::Version* version) {
+  version->clear_author();
+  version->clear_committed_ns();
+  version->clear_md5();
+  if (!roots) version->clear_root();
+}
+
+// The same list in fewer bytes, where that can be.
+wire::v1::Versions Pack(const wire::v1::Versions& frame) {
+  const std::string raw = frame.SerializeAsString();
+  if (raw.empty() || raw.size() > kMaxRawChunkBytes) return frame;
+  ChunkEncoder encoder;
+  const DataFrame shrunk = encoder.Encode(ChunkId(), AsBytes(raw));
+  if (!shrunk.zstd) return frame;
+  wire::v1::Versions packed;
+  packed.set_packed(shrunk.body.data(), shrunk.body.size());
+  packed.set_raw_bytes(shrunk.raw_bytes);
+  return packed;
+}
+
+// Packs a list where it does not keep the event loop.
+awaitable<void> PackAside(ConnectionPtr connection, wire::v1::Versions* frame) {
+  auto pack = [frame] { *frame = Pack(*frame); };
+  co_await connection->engine().disk->Run(pack);
+}
+
 // Sends what delta streams as frames that are neither long nor many.
 awaitable<void> SendVersions(ConnectionPtr connection, uint16_t request,
-                             std::unique_ptr<VersionStream> stream, int64_t at_ns) {
-  const size_t limit = std::min(kVersionsFrameBytes, connection->max_payload_bytes());
+                             std::unique_ptr<VersionStream> stream, wire::v1::List list) {
+  const int64_t at_ns = list.at_ns();
+  const size_t limit =
+      std::min(list.brief() ? kPackedBytes : kVersionsFrameBytes, connection->max_payload_bytes());
   delta::v1::VersionsResponse response;
   wire::v1::Versions frame;
   size_t frame_bytes = 0;
@@ -111,8 +143,10 @@ awaitable<void> SendVersions(ConnectionPtr connection, uint16_t request,
     if (response.at_ns() != at_ns)
       co_return connection->FinishWithError(request, DeltaKnowsNoPast());
     for (wire::v1::Version& version : *response.mutable_versions()) {
+      if (list.brief()) MakeBrief(list.roots(), &version);
       const size_t bytes = version.ByteSizeLong() + kVersionOverheadBytes;
       if (frame_bytes + bytes > limit && frame_bytes > 0) {
+        if (list.brief()) co_await PackAside(connection, &frame);
         connection->Answer(request, FrameType::kVersions, frame);
         frame.Clear();
         frame_bytes = 0;
@@ -125,6 +159,7 @@ awaitable<void> SendVersions(ConnectionPtr connection, uint16_t request,
       co_return connection->FinishWithError(request, absl::CancelledError("cancelled"));
     }
   }
+  if (list.brief()) co_await PackAside(connection, &frame);
   frame.set_last(true);
   connection->Finish(request, FrameType::kVersions, frame);
 }
@@ -181,7 +216,7 @@ awaitable<void> StartList(ConnectionPtr connection, uint16_t request, wire::v1::
   ask.set_at_ns(list.at_ns());
   return SendVersions(connection, request,
                       connection->engine().delta->List(ask, connection->activity().info().id),
-                      list.at_ns());
+                      std::move(list));
 }
 
 awaitable<void> StartHistory(ConnectionPtr connection, uint16_t request,
@@ -190,7 +225,7 @@ awaitable<void> StartHistory(ConnectionPtr connection, uint16_t request,
   ask.set_path(history.path());
   return SendVersions(connection, request,
                       connection->engine().delta->History(ask, connection->activity().info().id),
-                      0);
+                      wire::v1::List());
 }
 
 }  // namespace
