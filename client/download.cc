@@ -19,12 +19,22 @@ constexpr size_t kGroupBytes = 1 << 20;
 
 class Download::Inbox : public RequestHandler {
  public:
+  explicit Inbox(bool takes_deltas) : takes_deltas_(takes_deltas) {}
+
   absl::Status OnFrame(FrameType type, Bytes payload) override {
     absl::MutexLock lock(&mu_);
     if (type == FrameType::kGetItems && !items_) {
       wire::v1::GetItems items;
       DRAY_RETURN_IF_ERROR(ParseControl(type, payload, &items));
       items_ = std::move(items);
+      return absl::OkStatus();
+    }
+    if (type == FrameType::kGetDelta && items_ && takes_deltas_) {
+      auto delta = std::make_unique<wire::v1::GetDelta>();
+      DRAY_RETURN_IF_ERROR(ParseControl(type, payload, delta.get()));
+      mu_.Await(absl::Condition(this, &Inbox::HasRoom));
+      delta_bytes_ += payload.size();
+      if (!given_up_) frames_.push_back({{}, std::move(delta), payload.size()});
       return absl::OkStatus();
     }
     if (type == FrameType::kGetEnd && items_) {
@@ -36,7 +46,7 @@ class Download::Inbox : public RequestHandler {
   }
   absl::Status OnData(ReceivedData data) override {
     absl::MutexLock lock(&mu_);
-    if (!given_up_) frames_.push_back(std::move(data));
+    if (!given_up_) frames_.push_back({std::move(data), nullptr, 0});
     return absl::OkStatus();
   }
   void OnFailure(const absl::Status& status) override {
@@ -55,7 +65,7 @@ class Download::Inbox : public RequestHandler {
     return *items_;
   }
   // Waits for at least one frame, or the end.
-  absl::StatusOr<std::vector<ReceivedData>> WaitFrames() {
+  absl::StatusOr<std::vector<Frame>> WaitFrames() {
     absl::MutexLock lock(&mu_);
     mu_.Await(absl::Condition(
         +[](Inbox* self) ABSL_NO_THREAD_SAFETY_ANALYSIS {
@@ -63,10 +73,12 @@ class Download::Inbox : public RequestHandler {
         },
         this));
     if (frames_.empty() && !ended_) return failure_;
-    std::vector<ReceivedData> group;
+    std::vector<Frame> group;
     size_t bytes = 0;
     while (!frames_.empty() && group.size() < kGroup && bytes < kGroupBytes) {
-      bytes += frames_.front().frame.size();
+      const Frame& next = frames_.front();
+      delta_bytes_ -= next.delta_bytes;
+      bytes += next.data.frame.size() + next.delta_bytes;
       group.push_back(std::move(frames_.front()));
       frames_.pop_front();
     }
@@ -79,20 +91,32 @@ class Download::Inbox : public RequestHandler {
   }
 
  private:
+  // Deltas are copied: those that are not used yet are kept few. Data frames stay in the
+  // connection's memory, which is bounded by itself.
+  static constexpr size_t kMaxDeltaBytes = 4 << 20;
+
+  bool HasRoom() const ABSL_SHARED_LOCKS_REQUIRED(mu_) {
+    return given_up_ || delta_bytes_ < kMaxDeltaBytes;
+  }
+
+  const bool takes_deltas_;
   absl::Mutex mu_;
+  size_t delta_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   bool given_up_ ABSL_GUARDED_BY(mu_) = false;
   std::optional<wire::v1::GetItems> items_ ABSL_GUARDED_BY(mu_);
-  std::deque<ReceivedData> frames_ ABSL_GUARDED_BY(mu_);
+  std::deque<Frame> frames_ ABSL_GUARDED_BY(mu_);
   bool ended_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status failure_ ABSL_GUARDED_BY(mu_);
 };
 
-Download::Download(std::shared_ptr<Connection> connection, int items)
-    : connection_(std::move(connection)), items_(items), inbox_(std::make_shared<Inbox>()) {}
+Download::Download(std::shared_ptr<Connection> connection, const wire::v1::Get& get)
+    : connection_(std::move(connection)),
+      items_(get.items_size()),
+      inbox_(std::make_shared<Inbox>(get.items_size() == 1 && get.items(0).bases_size() > 0)) {}
 
 absl::StatusOr<std::unique_ptr<Download>> Download::Start(std::shared_ptr<Connection> connection,
                                                           const wire::v1::Get& get) {
-  std::unique_ptr<Download> download(new Download(std::move(connection), get.items_size()));
+  std::unique_ptr<Download> download(new Download(std::move(connection), get));
   DRAY_ASSIGN_OR_RETURN(download->request_, download->connection_->Start(download->inbox_));
   std::string frame;
   AppendControlFrame(FrameType::kGet, download->request_, get, &frame);
@@ -122,16 +146,20 @@ absl::StatusOr<absl::Span<const Download::VerifiedChunk>> Download::ReceiveChunk
     const Connection::Owed owed(connection_.get());
     DRAY_ASSIGN_OR_RETURN(frames_, inbox_->WaitFrames());
   }
-  wrong_ = Verify(frames_);
+  wrong_ = Verify();
   if (chunks_.empty() && !wrong_.ok()) return wrong_;
   return absl::MakeConstSpan(chunks_);
 }
 
-absl::Status Download::Verify(const std::vector<ReceivedData>& frames) {
+absl::Status Download::Verify() {
   std::vector<Bytes> messages;
   absl::Status result;
-  for (const ReceivedData& frame : frames) {
-    const absl::StatusOr<VerifiedChunk> chunk = Decode(frame, messages.size());
+  for (const Frame& frame : frames_) {
+    if (frame.delta != nullptr) {
+      chunks_.push_back({.id = {}, .raw = {}, .delta = frame.delta.get()});
+      continue;
+    }
+    const absl::StatusOr<VerifiedChunk> chunk = Decode(frame.data, messages.size());
     result = chunk.status();
     if (!result.ok()) break;
     chunks_.push_back(*chunk);
@@ -139,8 +167,9 @@ absl::Status Download::Verify(const std::vector<ReceivedData>& frames) {
   }
   std::vector<ChunkId> ids(messages.size());
   HashChunks(messages, absl::MakeSpan(ids));
-  for (size_t i = 0; i < ids.size(); ++i) {
-    if (ids[i] == chunks_[i].id) continue;
+  size_t next = 0;  // of ids
+  for (size_t i = 0; i < chunks_.size(); ++i) {
+    if (chunks_[i].delta != nullptr || ids[next++] == chunks_[i].id) continue;
     chunks_.resize(i);
     return absl::DataLossError("the server sent a chunk whose contents are not what its id says");
   }

@@ -22,10 +22,12 @@ namespace dray {
 // emptied first. Not thread-safe. Keeps its connection alive.
 class Download {
  public:
-  // A chunk whose bytes are what its id says.
+  // A chunk whose bytes are what its id says; valid until the next call. Or what came in the place
+  // of a chunk for which a base was named: nothing of that is checked.
   struct VerifiedChunk {
     ChunkId id;
-    Bytes raw;  // valid until the next call
+    Bytes raw;
+    const wire::v1::GetDelta* delta = nullptr;
   };
 
   static absl::StatusOr<std::unique_ptr<Download>> Start(std::shared_ptr<Connection> connection,
@@ -45,9 +47,16 @@ class Download {
 
  private:
   class Inbox;
-  Download(std::shared_ptr<Connection> connection, int items);
+  Download(std::shared_ptr<Connection> connection, const wire::v1::Get& get);
+  // A data frame, or a delta.
+  struct Frame {
+    ReceivedData data;
+    std::unique_ptr<wire::v1::GetDelta> delta;
+    size_t delta_bytes = 0;
+  };
+
   // Makes chunks_ of the frames before the first one that is wrong; returns what that is.
-  absl::Status Verify(const std::vector<ReceivedData>& frames);
+  absl::Status Verify();
   absl::StatusOr<VerifiedChunk> Decode(const ReceivedData& data, size_t slot);
 
   const std::shared_ptr<Connection> connection_;
@@ -55,7 +64,7 @@ class Download {
   std::shared_ptr<Inbox> inbox_;
   uint16_t request_ = 0;
   // Of the chunks returned last.
-  std::vector<ReceivedData> frames_;
+  std::vector<Frame> frames_;
   std::vector<std::unique_ptr<uint8_t[]>> scratch_;  // for chunks that were compressed
   std::vector<VerifiedChunk> chunks_;
   absl::Status wrong_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "client/file_hasher.h"
 #include "client/group_get.h"
 #include "client/large_get.h"
@@ -48,7 +49,8 @@ class GetSession::Worker {
       DRAY_RETURN_IF_ERROR(operation_.cancellation->Check());
       if (group->large) {
         DRAY_RETURN_IF_ERROR(small_.Drain());
-        DRAY_RETURN_IF_ERROR(GetLarge(operation_, channel_.get(), group->files[0], options_));
+        DRAY_RETURN_IF_ERROR(
+            GetLarge(operation_, channel_.get(), group->files[0], options_, begun_));
         continue;
       }
       std::vector<RemoteFile> wanted;
@@ -63,6 +65,7 @@ class GetSession::Worker {
 
   const Operation operation_;
   const GetOptions& options_;
+  const absl::Time begun_ = absl::Now();
   WorkQueue<Group>* const queue_;
   ChannelPool::Borrowed channel_;
   GroupGet small_;

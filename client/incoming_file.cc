@@ -11,6 +11,7 @@
 #include <cstring>
 #include <utility>
 
+#include "client/copy_range.h"
 #include "client/part_name.h"
 #include "core/base/path.h"
 
@@ -116,6 +117,13 @@ absl::Status IncomingFile::Write(uint64_t offset_bytes, Bytes data) {
   written_bytes_ += data.size();
   if (leftover_bytes_ == 0 && IsZero(data)) return absl::OkStatus();
   return WithContext(WriteAt(part_.get(), offset_bytes, data), EscapeName(file_.local));
+}
+
+absl::Status IncomingFile::Copy(int from, uint64_t from_offset, uint64_t offset_bytes,
+                                uint64_t length_bytes) {
+  written_bytes_ += length_bytes;
+  return WithContext(CopyRange(from, from_offset, part_.get(), offset_bytes, length_bytes),
+                     EscapeName(file_.local));
 }
 
 absl::Status IncomingFile::Finish(const GetOptions& options) {

@@ -1,6 +1,7 @@
 #ifndef DRAY_CLIENT_INCOMING_FILE_H_
 #define DRAY_CLIENT_INCOMING_FILE_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -40,7 +41,8 @@ absl::Status CheckVersion(RemoteFile* file);
 inline constexpr uint64_t kResumeBytes = 1 << 20;
 
 // A file being written beside its target, as ".NAME.dray-part", until it is whole, proven and takes
-// the target's name. The target is untouched before. Not thread-safe.
+// the target's name. The target is untouched before. Not thread-safe, but for Write and Copy to
+// different places.
 class IncomingFile {
  public:
   // Opens the part file; a part file that was left by an earlier get is opened as it is. ABORTED
@@ -56,6 +58,9 @@ class IncomingFile {
 
   // Writes bytes that are known to be right. Zeroes become a hole.
   absl::Status Write(uint64_t offset_bytes, Bytes data);
+
+  // Copies bytes of a local file. Whether they are the right ones has to be looked at afterwards.
+  absl::Status Copy(int from, uint64_t from_offset, uint64_t offset_bytes, uint64_t length_bytes);
 
   // Syncs if asked, sets mode and mtime and renames. REQUIRES: every byte is written and the whole
   // is proven.
@@ -74,7 +79,7 @@ class IncomingFile {
   const std::string part_name_;
   UniqueFd part_;
   uint64_t leftover_bytes_ = 0;
-  uint64_t written_bytes_ = 0;  // leftover included
+  std::atomic<uint64_t> written_bytes_ = 0;  // leftover included
   bool finished_ = false;
   bool discard_ = false;
 };

@@ -3,56 +3,64 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
 
-#include "client/call.h"
+#include "client/base_picker.h"
+#include "client/chunk_copier.h"
+#include "client/chunk_fetcher.h"
+#include "client/chunk_list.h"
 #include "client/download.h"
 #include "client/file_writer.h"
 #include "client/group_get.h"
 #include "client/local_chunks.h"
+#include "client/sibling_files.h"
 #include "client/wire_error.h"
 #include "core/base/path.h"
-#include "core/chunking/chunker.h"
-#include "core/chunking/sha256.h"
-#include "core/chunking/tree_builder.h"
 
 namespace dray {
 namespace {
 
-constexpr size_t kEntryBytes = kDigestBytes + 4;
-// Ranges of one request: its frame stays far below its limit.
-constexpr int kMaxRanges = 8192;
-// Chunks copied from a local file in one go.
-constexpr size_t kCopyGroup = 12;
 // To complete a file its list of chunks is held in memory. What a server can make of that is
 // bounded by what is here: a file beyond both limits is got whole, which costs little of what is
 // here.
 constexpr uint64_t kCompletedBytes = uint64_t{4} << 30;
 constexpr uint64_t kCompletedPerLocalByte = 64;
 
-struct FileChunk {
-  ChunkId id;
-  uint64_t offset_bytes = 0;
-  uint32_t length_bytes = 0;
+// A local file in which chunks may be found, and what is known of it.
+struct ReadSource {
+  UniqueFd fd;
+  LocalChunks chunks;
+};
+
+// What is here besides the part file; kept from attempt to attempt.
+struct LocalFiles {
+  std::vector<ReadSource> read;   // what stands at the target comes first
+  std::vector<Sibling> siblings;  // may be worth reading
+
+  uint64_t bytes() const {
+    uint64_t bytes = 0;
+    for (const ReadSource& source : read) bytes += source.chunks.length_bytes();
+    for (const Sibling& sibling : siblings) bytes += sibling.size_bytes;
+    return bytes;
+  }
 };
 
 // One attempt to get one file.
 class Attempt {
  public:
-  // `existing` is what stands at the target, with its chunks; null if nothing does.
+  // All outlive this.
   Attempt(const Operation& operation, std::shared_ptr<Connection> connection,
-          const RemoteFile& file, const GetOptions& options, int existing_fd,
-          const LocalChunks* existing)
+          const RemoteFile& file, const GetOptions& options, LocalFiles* local)
       : operation_(operation),
         connection_(std::move(connection)),
         file_(file),
         options_(options),
-        existing_fd_(existing_fd),
-        existing_(existing) {}
+        local_(*local) {}
   ~Attempt();
 
   absl::Status Run();
@@ -61,25 +69,25 @@ class Attempt {
   absl::Status GetWhole();
   absl::Status Complete();
   absl::StatusOr<bool> IsWorthCompleting() const;
-  absl::StatusOr<std::vector<FileChunk>> ReceiveEntries();
-  absl::Status AddEntries(std::string_view entries, TreeBuilder* builder,
-                          std::vector<FileChunk>* chunks);
-  absl::Status CopyLocal(const LocalChunks& leftover, const std::vector<FileChunk>& chunks,
-                         std::vector<FileChunk>* lacking);
-  absl::Status CopyGroup(absl::Span<const FileChunk> group);
-  absl::Status Fetch(absl::Span<const FileChunk> lacking);
-  absl::Status FetchSome(const wire::v1::Get& get, absl::Span<const FileChunk> expected);
+  std::vector<LocalSource> Sources() const;
+  // What an interrupted get left: chunks that lie where they belong, and others where they are a
+  // source.
+  absl::StatusOr<std::vector<bool>> UseLeftover(const ChunkCopier& copier,
+                                                absl::Span<const FileChunk> chunks);
+  // Reads those siblings that share chunks with the file, if without them most of it would move.
+  absl::Status UseSiblings(absl::Span<const FileChunk> chunks, const std::vector<bool>& there);
+  absl::Status Assemble(const ChunkCopier& copier, absl::Span<const FileChunk> chunks,
+                        const std::vector<bool>& there);
   void AddDone(uint64_t bytes);
 
   const Operation& operation_;
   const std::shared_ptr<Connection> connection_;
   const RemoteFile& file_;
   const GetOptions& options_;
-  const int existing_fd_;
-  const LocalChunks* const existing_;
+  LocalFiles& local_;
   std::unique_ptr<IncomingFile> incoming_;
-  std::vector<uint8_t> copy_buffer_;
-  uint64_t done_bytes_ = 0;
+  std::optional<LocalChunks> leftover_;
+  std::atomic<uint64_t> done_bytes_ = 0;
   bool finished_ = false;
 };
 
@@ -110,15 +118,22 @@ absl::Status Attempt::Run() {
 }
 
 absl::StatusOr<bool> Attempt::IsWorthCompleting() const {
-  uint64_t local_bytes = 0;
-  for (const int fd : {existing_ == nullptr ? -1 : existing_fd_, incoming_->part()}) {
-    struct stat status;
-    if (fd < 0) continue;
-    if (::fstat(fd, &status) != 0) return ErrnoStatus(errno, EscapeName(file_.local));
-    local_bytes += static_cast<uint64_t>(status.st_size);
+  struct stat status;
+  if (::fstat(incoming_->part(), &status) != 0) {
+    return ErrnoStatus(errno, EscapeName(file_.local));
   }
+  const uint64_t local_bytes = local_.bytes() + static_cast<uint64_t>(status.st_size);
   return local_bytes > 0 && (file_.size_bytes() <= kCompletedBytes ||
                              file_.size_bytes() / kCompletedPerLocalByte <= local_bytes);
+}
+
+std::vector<LocalSource> Attempt::Sources() const {
+  std::vector<LocalSource> sources;
+  for (const ReadSource& source : local_.read) {
+    sources.push_back({source.fd.get(), &source.chunks});
+  }
+  if (leftover_) sources.push_back({incoming_->part(), &*leftover_});
+  return sources;
 }
 
 absl::Status Attempt::GetWhole() {
@@ -149,174 +164,116 @@ absl::Status Attempt::GetWhole() {
 }
 
 absl::Status Attempt::Complete() {
-  LocalChunks leftover;
-  if (incoming_->has_leftover()) {
-    DRAY_ASSIGN_OR_RETURN(leftover, LocalChunks::Of(incoming_->part()));
-  }
-  DRAY_ASSIGN_OR_RETURN(const std::vector<FileChunk> chunks, ReceiveEntries());
-  std::vector<FileChunk> lacking;
-  DRAY_RETURN_IF_ERROR(CopyLocal(leftover, chunks, &lacking));
-  DRAY_RETURN_IF_ERROR(Fetch(lacking));
+  DRAY_ASSIGN_OR_RETURN(const std::vector<FileChunk> chunks,
+                        ReceiveChunkList(connection_, file_, Sources()));
+  const ChunkCopier copier(incoming_.get(), operation_.cancellation,
+                           [this](uint64_t bytes) { AddDone(bytes); });
+  DRAY_ASSIGN_OR_RETURN(const std::vector<bool> there, UseLeftover(copier, chunks));
+  DRAY_RETURN_IF_ERROR(UseSiblings(chunks, there));
+  DRAY_RETURN_IF_ERROR(Assemble(copier, chunks, there));
   DRAY_RETURN_IF_ERROR(incoming_->Finish(options_));
   finished_ = true;
   operation_.tracker->AddChunks(chunks.size());
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<FileChunk>> Attempt::ReceiveEntries() {
-  wire::v1::GetEntries question;
-  *question.mutable_version() = ReferenceTo(file_);
-  DRAY_ASSIGN_OR_RETURN(const auto call, Call::Start(connection_, FrameType::kGetEntries, question,
-                                                     FrameType::kEntries));
-  std::vector<FileChunk> chunks;
-  TreeBuilder builder({});
-  for (bool last = false; !last;) {
-    wire::v1::Entries answer;
-    DRAY_RETURN_IF_ERROR(call->Receive(&answer));
-    last = answer.last();
-    if (answer.entries().empty() && !last) return LossOf(file_, "a list of chunks without chunks");
-    DRAY_RETURN_IF_ERROR(AddEntries(answer.entries(), &builder, &chunks));
+absl::StatusOr<std::vector<bool>> Attempt::UseLeftover(const ChunkCopier& copier,
+                                                       absl::Span<const FileChunk> chunks) {
+  if (!incoming_->has_leftover()) return std::vector<bool>(chunks.size(), false);
+  DRAY_ASSIGN_OR_RETURN(std::vector<bool> there, copier.CheckInPlace(chunks));
+  uint64_t in_place_bytes = 0;
+  for (size_t i = 0; i < chunks.size(); ++i) {
+    if (there[i]) in_place_bytes += chunks[i].length_bytes;
   }
-  if (builder.Finish() != file_.root) {
-    return LossOf(file_, "the server's list of chunks is not that of the version that it named");
+  struct stat status;
+  if (::fstat(incoming_->part(), &status) != 0) {
+    return ErrnoStatus(errno, EscapeName(file_.local));
   }
-  if (builder.length_bytes() != file_.size_bytes()) {
-    return LossOf(file_, "the server's sizes do not add up");
+  // Left of another version: its bytes are of use elsewhere.
+  if (in_place_bytes < static_cast<uint64_t>(status.st_blocks) * 512 / 2) {
+    DRAY_ASSIGN_OR_RETURN(leftover_, LocalChunks::Of(incoming_->part()));
   }
-  return chunks;
+  return there;
 }
 
-absl::Status Attempt::AddEntries(std::string_view entries, TreeBuilder* builder,
-                                 std::vector<FileChunk>* chunks) {
-  const Bytes bytes = AsBytes(entries);
-  if (bytes.size() % kEntryBytes != 0) return LossOf(file_, "a list of chunks of an odd length");
-  for (size_t at = 0; at < bytes.size(); at += kEntryBytes) {
-    const auto length = LoadBigEndian<uint32_t>(bytes.data() + at + kDigestBytes);
-    const uint64_t left = file_.size_bytes() - builder->length_bytes();
-    if (length == 0 || length > kMaxChunkBytes || length > left ||
-        (length < kMinChunkBytes && length < left)) {
-      return LossOf(file_, "a list of chunks with an impossible length");
-    }
-    const auto id = ChunkId::Load(bytes.data() + at);
-    chunks->push_back({id, builder->length_bytes(), length});
-    builder->Add(id, length);
+absl::Status Attempt::UseSiblings(absl::Span<const FileChunk> chunks,
+                                  const std::vector<bool>& there) {
+  const std::vector<LocalSource> sources = Sources();
+  absl::flat_hash_set<ChunkId> lacking;
+  uint64_t lacking_bytes = 0;
+  for (size_t i = 0; i < chunks.size(); ++i) {
+    const auto has = [&](const LocalSource& source) {
+      return source.chunks->Find(chunks[i].id) != nullptr;
+    };
+    if (there[i] || std::any_of(sources.begin(), sources.end(), has)) continue;
+    lacking.insert(chunks[i].id);
+    lacking_bytes += chunks[i].length_bytes;
+  }
+  if (lacking_bytes < file_.size_bytes() / 2) return absl::OkStatus();
+  for (Sibling& sibling : std::exchange(local_.siblings, {})) {
+    DRAY_RETURN_IF_ERROR(operation_.cancellation->Check());
+    if (!SharesChunks(sibling, lacking)) continue;
+    auto read = LocalChunks::Of(sibling.fd.get());
+    if (read.ok()) local_.read.push_back({std::move(sibling.fd), *std::move(read)});
   }
   return absl::OkStatus();
 }
 
-absl::Status Attempt::CopyLocal(const LocalChunks& leftover, const std::vector<FileChunk>& chunks,
-                                std::vector<FileChunk>* lacking) {
-  std::vector<FileChunk> group;
-  for (const FileChunk& chunk : chunks) {
-    if (leftover.HasAt(chunk.id, chunk.offset_bytes)) {
-      AddDone(chunk.length_bytes);
-    } else if (existing_ != nullptr && existing_->Find(chunk.id)) {
-      group.push_back(chunk);
-      if (group.size() < kCopyGroup) continue;
-      DRAY_RETURN_IF_ERROR(CopyGroup(group));
-      group.clear();
-    } else {
-      lacking->push_back(chunk);
+absl::Status Attempt::Assemble(const ChunkCopier& copier, absl::Span<const FileChunk> chunks,
+                               const std::vector<bool>& there) {
+  const std::vector<LocalSource> sources = Sources();
+  std::vector<LocalCopy> copies;
+  std::vector<size_t> copied;   // indices of them
+  std::vector<size_t> lacking;  // indices of those that are nowhere here
+  for (size_t i = 0; i < chunks.size(); ++i) {
+    if (there[i]) continue;
+    const size_t before = copies.size();
+    for (const LocalSource& source : sources) {
+      const LocalChunks::Chunk* const found = source.chunks->Find(chunks[i].id);
+      if (found == nullptr) continue;
+      copies.push_back({chunks[i], source.fd, found->begin});
+      break;
     }
+    (copies.size() > before ? copied : lacking).push_back(i);
   }
-  return CopyGroup(group);
-}
-
-absl::Status Attempt::CopyGroup(absl::Span<const FileChunk> group) {
-  DRAY_RETURN_IF_ERROR(operation_.cancellation->Check());
-  copy_buffer_.resize(kCopyGroup * kMaxChunkBytes);
-  std::vector<Bytes> messages;
-  for (size_t i = 0; i < group.size(); ++i) {
-    const MutableBytes room(copy_buffer_.data() + i * kMaxChunkBytes, group[i].length_bytes);
-    DRAY_ASSIGN_OR_RETURN(const size_t read,
-                          ReadAt(existing_fd_, *existing_->Find(group[i].id), room));
-    messages.push_back(room.first(read));
-  }
-  std::vector<ChunkId> ids(messages.size());
-  HashChunks(messages, absl::MakeSpan(ids));
-  for (size_t i = 0; i < group.size(); ++i) {
-    if (ids[i] != group[i].id) {
-      return absl::AbortedError(
-          absl::StrCat(EscapeName(file_.local), " changed while it was completed"));
-    }
-    DRAY_RETURN_IF_ERROR(incoming_->Write(group[i].offset_bytes, messages[i]));
-    AddDone(group[i].length_bytes);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Attempt::Fetch(absl::Span<const FileChunk> lacking) {
-  while (!lacking.empty()) {
-    wire::v1::Get get;
-    wire::v1::Get::Item* item = get.add_items();
-    *item->mutable_version() = ReferenceTo(file_);
-    wire::v1::ByteRange* range = nullptr;
-    size_t count = 0;
-    for (; count < lacking.size(); ++count) {
-      const FileChunk& chunk = lacking[count];
-      if (range == nullptr || range->offset() + range->length() != chunk.offset_bytes) {
-        if (item->ranges_size() == kMaxRanges) break;
-        range = item->add_ranges();
-        range->set_offset(chunk.offset_bytes);
-      }
-      range->set_length(range->length() + chunk.length_bytes);
-    }
-    DRAY_RETURN_IF_ERROR(FetchSome(get, lacking.first(count)));
-    lacking.remove_prefix(count);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Attempt::FetchSome(const wire::v1::Get& get, absl::Span<const FileChunk> expected) {
-  DRAY_ASSIGN_OR_RETURN(const auto download, Download::Start(connection_, get));
-  DRAY_ASSIGN_OR_RETURN(const wire::v1::GetItems items, download->ReceiveItems());
-  if (items.items(0).has_error()) return StatusFromWire(items.items(0).error());
-  while (true) {
-    DRAY_ASSIGN_OR_RETURN(const auto chunks, download->ReceiveChunks());
-    if (chunks.empty()) break;
-    for (const Download::VerifiedChunk& chunk : chunks) {
-      if (expected.empty() || expected.front().id != chunk.id ||
-          expected.front().length_bytes != chunk.raw.size()) {
-        return LossOf(file_, "the server sent a chunk that was not asked for");
-      }
-      DRAY_RETURN_IF_ERROR(incoming_->Write(expected.front().offset_bytes, chunk.raw));
-      AddDone(chunk.raw.size());
-      operation_.tracker->AddChunksMoved(1);
-      expected.remove_prefix(1);
-    }
-  }
-  if (!expected.empty()) return LossOf(file_, "the server sent less than was asked for");
-  return absl::OkStatus();
+  DRAY_ASSIGN_OR_RETURN(const std::vector<size_t> wrong, copier.Copy(copies));
+  for (const size_t index : wrong) lacking.push_back(copied[index]);
+  std::sort(lacking.begin(), lacking.end());
+  std::vector<FileChunk> wanted;
+  for (const size_t index : lacking) wanted.push_back(chunks[index]);
+  ChunkFetcher fetcher(operation_, connection_, file_, incoming_.get(),
+                       [this](uint64_t bytes) { AddDone(bytes); });
+  return fetcher.Fetch(std::move(wanted), PickBases(chunks, lacking, sources));
 }
 
 }  // namespace
 
 absl::Status GetLarge(const Operation& operation, Channel* channel, const RemoteFile& file,
-                      const GetOptions& options) {
+                      const GetOptions& options, absl::Time begun) {
   const auto fail = [&](const absl::Status& status) {
     ReportFile(operation.tracker, *channel, file, FileReport::Outcome::kFailed, status);
     DRAY_RETURN_IF_ERROR(operation.cancellation->Check());
     // A server that cannot be reached after all retries will not be for the next file either.
     return absl::IsUnavailable(status) ? status : absl::OkStatus();
   };
-  const auto existing_fd = OpenExisting(file);
-  std::optional<LocalChunks> existing;
-  if (existing_fd.ok()) {
-    auto chunks = LocalChunks::Of(existing_fd->get());
-    if (chunks.ok()) existing = *std::move(chunks);
+  LocalFiles local;
+  if (auto fd = OpenExisting(file); fd.ok()) {
+    auto chunks = LocalChunks::Of(fd->get());
+    if (chunks.ok()) local.read.push_back({*std::move(fd), *std::move(chunks)});
   }
-  if (existing && existing->root() == file.root) {
-    const absl::Status set = SetMetadata(existing_fd->get(), file.version.metadata(), options);
+  if (!local.read.empty() && local.read[0].chunks.root() == file.root) {
+    const absl::Status set = SetMetadata(local.read[0].fd.get(), file.version.metadata(), options);
     if (!set.ok()) return fail(WithContext(set, EscapeName(file.local)));
     operation.tracker->AddDone(static_cast<int64_t>(file.size_bytes()));
-    operation.tracker->AddChunks(existing->chunk_count());
+    operation.tracker->AddChunks(local.read[0].chunks.chunks().size());
     ReportFile(operation.tracker, *channel, file, FileReport::Outcome::kUnchanged);
     return absl::OkStatus();
   }
+  // Beside something that may be the file's older version others are of little use.
+  if (local.bytes() < file.size_bytes() / 2) local.siblings = FindSiblings(file, begun);
   const absl::Status got = operation.MakeRetrier().Run([&]() -> absl::Status {
     DRAY_ASSIGN_OR_RETURN(auto connection, channel->Connect());
-    Attempt attempt(operation, std::move(connection), file, options,
-                    existing ? existing_fd->get() : -1, existing ? &*existing : nullptr);
+    Attempt attempt(operation, std::move(connection), file, options, &local);
     const absl::Status status = attempt.Run();
     if (!status.ok()) channel->Drop();  // what still comes on it belongs to nobody
     return status;

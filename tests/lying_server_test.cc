@@ -1,25 +1,20 @@
 // A server that lies to `dray`: nothing outside the target is touched, nothing wrong is kept, and
 // the user is told. The server is scripted; the client is the real program.
+#include "tests/lying_server.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <zstd.h>
 
 #include <algorithm>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/time/clock.h"
-#include "client/testing/fake_server.h"
 #include "core/base/bytes.h"
 #include "core/framing/data_frame.h"
 #include "dray/wire/v1/wire.pb.h"
 #include "tests/support/files.h"
-#include "tests/support/process.h"
-#include "tests/support/scratch.h"
-#include "tests/support/stack.h"
 
 namespace dray::testing {
 namespace {
@@ -29,39 +24,10 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-constexpr size_t kSmall = 2'000;
-constexpr size_t kLarge = 3'000'000;  // completed from what is there, and resumed
-
-// What `dray` may use whatever it is told; each list without end is longer.
-constexpr uint64_t kMemoryKib = 100 << 10;
-
-using Rewrite = std::function<void(FrameType type, std::string* frame)>;
-
-// Lets `change` change the messages of one type of frame.
-template <typename Message, typename ChangeMessage>
-Rewrite Changing(FrameType wanted, ChangeMessage change) {
-  return [wanted, change](FrameType type, std::string* frame) {
-    if (type != wanted) return;
-    const auto header = DecodeFrameHeader(AsBytes(*frame).data(), kMaxFramePayloadBytes);
-    ASSERT_TRUE(header.ok());
-    Message message;
-    ASSERT_TRUE(message.ParseFromString(frame->substr(kFrameHeaderBytes)));
-    change(&message);
-    frame->clear();
-    AppendControlFrame(type, header->request, message, frame);
-  };
-}
-
 std::string EmptyFrame(FrameType type, uint16_t request) {
   std::string frame;
   AppendEmptyFrame(type, request, &frame);
   return frame;
-}
-
-std::string Compressed(const std::string& raw) {
-  std::string body(ZSTD_compressBound(raw.size()), '\0');
-  body.resize(ZSTD_compress(body.data(), body.size(), raw.data(), raw.size(), 1));
-  return body;
 }
 
 // The frame of a chunk with the id and the length of `frame`, and a compressed body of other bytes.
@@ -74,13 +40,6 @@ std::string WithBody(const std::string& frame, const std::string& body) {
       &out);
   return out;
 }
-
-struct Lie {
-  std::string name;
-  Rewrite rewrite;
-  // A small file is whole, and proven, before this one shows.
-  bool shows_late = false;
-};
 
 // Lies about contents, whatever the file's size.
 std::vector<Lie> ContentLies() {
@@ -231,87 +190,6 @@ Rewrite LongList(size_t count) {
     }
   };
 }
-
-class LyingServerTest : public ::testing::Test {
- protected:
-  LyingServerTest() {
-    MakeFolder(Path("outside"));
-    WriteFile(Path("outside/victim"), "untouched");
-    MakeFolder(Path("target"));
-    for (const char* name : {"out", "err"}) WriteFile(Path(name), "");
-    entries_ = CountEntriesBesideTarget();
-  }
-  // Whatever happened, it happened in the target.
-  ~LyingServerTest() override {
-    EXPECT_EQ(CountEntries(Path("outside")), 1u);
-    EXPECT_EQ(ReadFile(Path("outside/victim")), "untouched");
-    EXPECT_EQ(CountEntriesBesideTarget(), entries_);
-  }
-  uint64_t CountEntriesBesideTarget() const {
-    return CountEntries(scratch_.folder()) - CountEntries(Path("target"));
-  }
-
-  std::string Path(const std::string& name) const { return scratch_.Path(name); }
-
-  CommandResult Dray(std::vector<std::string> arguments) {
-    Process::Options options;
-    options.command = {ProgramPath("dray")};
-    options.command.insert(options.command.end(), arguments.begin(), arguments.end());
-    options.command.insert(options.command.end(), {"--server", server_.address().ToString(),
-                                                   "--retries", "0", "--connections", "1"});
-    for (const char* name : {"out", "err"}) WriteFile(Path(name), "");  // else it is added to
-    options.output_file = Path("out");
-    options.error_file = Path("err");
-    options.folder = Path("target");
-    Process process(options);
-    const absl::Time deadline = absl::Now() + absl::Minutes(1);
-    peak_kib_ = 0;
-    while (!process.Poll() && absl::Now() < deadline) {
-      peak_kib_ = std::max(peak_kib_, PeakKib(process.pid()));
-      absl::SleepFor(absl::Milliseconds(1));
-    }
-    const auto ended = process.Poll();
-    EXPECT_TRUE(ended.has_value()) << "it hangs";
-    return {ended ? ended->status() : -1, ReadFile(Path("out")), ReadFile(Path("err"))};
-  }
-  void Script(Rewrite rewrite) {
-    FakeServer::Script script;
-    script.rewrite = std::move(rewrite);
-    server_.SetScript(script);
-  }
-  void ExpectFailure(const CommandResult& result, const std::string& lie) {
-    EXPECT_THAT(result.status, AnyOf(1, 3)) << lie << result.out << result.err;
-    EXPECT_THAT(result.err, Not(IsEmpty())) << lie;
-  }
-  // Gets a file from the liar, which leaves the target as it is, and then from an honest server,
-  // which makes it right whatever the liar has left behind.
-  void GetFromLiar(const Lie& lie, const std::string& contents, const std::string& before) {
-    SCOPED_TRACE(lie.name);
-    const std::string target = Path("target/file");
-    if (!before.empty()) WriteFile(target, before);
-    Script(lie.rewrite);
-    const CommandResult got = Dray({"get", ":/file", target});
-    EXPECT_LT(peak_kib_, kMemoryKib);
-    if (lie.shows_late && got.status == 0) {
-      EXPECT_TRUE(ReadFile(target) == contents);
-    } else {
-      ExpectFailure(got, lie.name);
-      EXPECT_EQ(Exists(target), !before.empty());
-      EXPECT_TRUE(before.empty() || ReadFile(target) == before);
-    }
-    Script({});
-    const CommandResult honest = Dray({"get", ":/file", target});
-    EXPECT_EQ(honest.status, 0) << honest.err;
-    EXPECT_TRUE(ReadFile(target) == contents);
-    EXPECT_EQ(CountEntries(Path("target")), 1u) << "something is left beside it";
-    RemoveFile(target);
-  }
-
-  FakeServer server_;
-  Scratch scratch_{100 << 20};
-  uint64_t entries_ = 0;
-  uint64_t peak_kib_ = 0;  // of the last `dray`
-};
 
 TEST_F(LyingServerTest, AboutContents) {
   for (const Lie& lie : ContentLies()) {

@@ -33,6 +33,8 @@ class FakeServer {
 
   // Misbehaviour. All of it may be set between connections only.
   struct Script {
+    // What it knows of what clients know beyond the first release.
+    uint32_t features = 0;
     // Asked for each control frame; `count` is how many of its type came before. Empty: serve.
     std::function<Action(FrameType type, int count)> on_frame;
     wire::v1::Error refusal;     // for kRefuse

@@ -9,6 +9,8 @@
 #include "core/chunking/chunker.h"
 #include "core/chunking/sha256.h"
 #include "core/chunking/tree_builder.h"
+#include "core/subchunk/prefix.h"
+#include "core/subchunk/signature.h"
 
 namespace dray::testing {
 namespace {
@@ -58,6 +60,7 @@ bool FakeServer::Session::Serve() {
     case FrameType::kHello: {
       wire::v1::Welcome welcome;
       welcome.set_software("fake");
+      welcome.set_features(server_.script_.features & Parse<wire::v1::Hello>().features());
       Answer(FrameType::kWelcome, welcome);
       return true;
     }
@@ -90,6 +93,9 @@ bool FakeServer::Session::Serve() {
       return Get();
     case FrameType::kGetEntries:
       GetEntries();
+      return true;
+    case FrameType::kGetNodes:
+      GetNodes();
       return true;
     case FrameType::kList:
       List();
@@ -264,19 +270,62 @@ bool FakeServer::Session::Get() {
       }
       offset = end;
     }
+    for (int i = 0; i < asked.bases_size(); ++i) {
+      const wire::v1::GetBase& base = asked.bases(i);
+      if (base.chunk_ids().empty() || BaseOf(base)) continue;
+      item->add_unknown_bases(static_cast<uint32_t>(i));
+    }
     if (server_.script_.wrong_data_bytes) item->set_data_bytes(item->data_bytes() + 1);
   }
   Answer(FrameType::kGetItems, items);
   if (server_.script_.extra_data && !all.empty()) all.push_back(all.back());
-  if (!SendChunks(all)) return false;
+  if (!SendChunks(all, get)) return false;
   Answer(FrameType::kGetEnd, wire::v1::GetEnd());
   return true;
 }
 
-bool FakeServer::Session::SendChunks(const std::vector<Chunk>& chunks) {
+std::optional<std::string> FakeServer::Session::BaseOf(const wire::v1::GetBase& base) {
+  std::string bytes;
+  for (size_t at = 0; at < base.chunk_ids().size(); at += kDigestBytes) {
+    const auto found = server_.chunks_.find(ChunkId::Load(AsBytes(base.chunk_ids()).data() + at));
+    if (found == server_.chunks_.end()) return std::nullopt;
+    bytes += found->second;
+  }
+  return bytes;
+}
+
+std::optional<wire::v1::GetDelta> FakeServer::Session::DeltaFor(const wire::v1::GetBase& base,
+                                                                const std::string& raw) {
+  std::string out(raw.size(), '\0');
+  const MutableBytes room(reinterpret_cast<uint8_t*>(out.data()), out.size());
+  if (base.chunk_ids().empty()) {
+    const auto signature = BlockSignature::Load(base.block_bytes(), AsBytes(base.hashes()));
+    out.resize(signature.ok() ? signature->MakeDelta(AsBytes(raw), room).value_or(0) : 0);
+  } else {
+    out.resize(CompressWithPrefix(AsBytes(raw), AsBytes(*BaseOf(base)), 3, room));
+  }
+  if (out.empty()) return std::nullopt;
+  wire::v1::GetDelta delta;
+  delta.set_delta(std::move(out));
+  return delta;
+}
+
+bool FakeServer::Session::SendChunks(const std::vector<Chunk>& chunks, const wire::v1::Get& get) {
   for (size_t i = 0; i < chunks.size(); ++i) {
     std::string raw = server_.chunks_[chunks[i].id];
     ChunkId id = chunks[i].id;
+    const auto is_for = [i](const wire::v1::GetBase& base) {
+      return base.first() <= i && i < base.first() + base.count();
+    };
+    const auto& bases = get.items(0).bases();
+    const auto base = std::find_if(bases.begin(), bases.end(), is_for);
+    if (base != bases.end()) {
+      if (!base->chunk_ids().empty() && !BaseOf(*base)) continue;
+      if (const auto delta = DeltaFor(*base, raw)) {
+        Answer(FrameType::kGetDelta, *delta);
+        continue;
+      }
+    }
     if (server_.script_.corrupt_data) raw[0] = static_cast<char>(raw[0] ^ 1);
     if (server_.script_.mislabel_data) id.data()[0] ^= 1;
     const DataFrame frame = encoder_.Encode(id, AsBytes(raw));
@@ -286,6 +335,33 @@ bool FakeServer::Session::SendChunks(const std::vector<Chunk>& chunks) {
     if (server_.script_.close_after_data_frames == ++server_.data_frames_sent_) return false;
   }
   return true;
+}
+
+void FakeServer::Session::GetNodes() {
+  const auto question = Parse<wire::v1::GetNodes>();
+  const auto encodings = [&](const std::string& ids,
+                             wire::v1::Nodes* bases) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    std::string all;
+    for (size_t at = 0; at < ids.size(); at += kDigestBytes) {
+      const auto found = server_.nodes_.find(NodeId::Load(AsBytes(ids).data() + at));
+      if (found == server_.nodes_.end()) continue;
+      all += EncodeNode(found->second);
+      if (bases != nullptr) {
+        bases->add_bases(static_cast<uint32_t>(at / kDigestBytes));
+      }
+    }
+    return all;
+  };
+  wire::v1::Nodes nodes;
+  const std::string raw = encodings(question.node_ids(), nullptr);
+  const std::string prefix = encodings(question.base_ids(), &nodes);
+  std::string packed(raw.size(), '\0');
+  packed.resize(CompressWithPrefix(AsBytes(raw), AsBytes(prefix), 3,
+                                   {reinterpret_cast<uint8_t*>(packed.data()), packed.size()}));
+  nodes.set_raw_bytes(packed.empty() ? 0 : static_cast<uint32_t>(raw.size()));
+  nodes.set_encodings(packed.empty() ? raw : packed);
+  if (packed.empty()) nodes.clear_bases();
+  Answer(FrameType::kNodes, nodes);
 }
 
 void FakeServer::Session::GetEntries() {

@@ -82,7 +82,15 @@ class FakeServer::Session {
   void PutCommit() ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_);
   bool PutBatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_);
   bool Get() ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_);
-  bool SendChunks(const std::vector<Chunk>& chunks) ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_);
+  bool SendChunks(const std::vector<Chunk>& chunks, const wire::v1::Get& get)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_);
+  // What the chunk is sent as when a base for it was offered; nothing: as it is.
+  std::optional<wire::v1::GetDelta> DeltaFor(const wire::v1::GetBase& base, const std::string& raw)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_);
+  // The base's bytes; nothing when one of its chunks is not known.
+  std::optional<std::string> BaseOf(const wire::v1::GetBase& base)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_);
+  void GetNodes() ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_);
   void GetEntries() ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_);
   void List() ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_);
   void History() ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_);

@@ -64,6 +64,12 @@ const char* KnownName(FrameType type) {
       return "GetEntries";
     case FrameType::kEntries:
       return "Entries";
+    case FrameType::kGetNodes:
+      return "GetNodes";
+    case FrameType::kNodes:
+      return "Nodes";
+    case FrameType::kGetDelta:
+      return "GetDelta";
     case FrameType::kList:
       return "List";
     case FrameType::kVersions:

@@ -59,6 +59,12 @@ MessagePtr NewMessageOf(FrameType type) {
       return New<wire::v1::GetEntries>();
     case FrameType::kEntries:
       return New<wire::v1::Entries>();
+    case FrameType::kGetNodes:
+      return New<wire::v1::GetNodes>();
+    case FrameType::kNodes:
+      return New<wire::v1::Nodes>();
+    case FrameType::kGetDelta:
+      return New<wire::v1::GetDelta>();
     case FrameType::kList:
       return New<wire::v1::List>();
     case FrameType::kVersions:

@@ -30,8 +30,10 @@ enum class Method {
   kCompareBlocks,
   kFilesWithoutMd5,
   kSetMd5s,
+  kReadNodes,
+  kFindChunks,
 };
-inline constexpr size_t kMethods = 14;
+inline constexpr size_t kMethods = 16;
 const char* MethodName(Method method);
 
 // What the service counts. Thread-safe. The registry outlives it.

@@ -5,6 +5,7 @@
 
 #include "core/base/random.h"
 #include "services/delta/engine/batch.h"
+#include "services/delta/engine/by_id.h"
 #include "services/delta/engine/compare_blocks_call.h"
 #include "services/delta/engine/compare_call.h"
 #include "services/delta/engine/convert.h"
@@ -155,6 +156,26 @@ grpc::ServerWriteReactor<v1::ResolveResponse>* DeltaService::Resolve(
   return new SourceStream<v1::ResolveResponse>(CallTimer(*context, metrics_, Method::kResolve),
                                                catalog_, std::make_unique<ResolveSource>(request),
                                                {.checked = std::move(checked)});
+}
+
+grpc::ServerUnaryReactor* DeltaService::ReadNodes(grpc::CallbackServerContext* context,
+                                                  const v1::ReadNodesRequest* request,
+                                                  v1::ReadNodesResponse* response) {
+  auto* call = new UnaryCall({*context, metrics_, Method::kReadNodes});
+  catalog_.Read([call, request, response](CatalogView& view) {
+    call->Reply(ReadNodesById(view, *request, response));
+  });
+  return call;
+}
+
+grpc::ServerUnaryReactor* DeltaService::FindChunks(grpc::CallbackServerContext* context,
+                                                   const v1::FindChunksRequest* request,
+                                                   v1::FindChunksResponse* response) {
+  auto* call = new UnaryCall({*context, metrics_, Method::kFindChunks});
+  catalog_.Read([call, request, response](CatalogView& view) {
+    call->Reply(FindChunksById(view, *request, response));
+  });
+  return call;
 }
 
 grpc::ServerWriteReactor<v1::VersionsResponse>* DeltaService::List(

@@ -32,6 +32,12 @@ class DeltaService final : public v1::Delta::CallbackService {
                                         v1::CommitBatchResponse* response) override;
   grpc::ServerWriteReactor<v1::ResolveResponse>* Resolve(
       grpc::CallbackServerContext* context, const v1::ResolveRequest* request) override;
+  grpc::ServerUnaryReactor* ReadNodes(grpc::CallbackServerContext* context,
+                                      const v1::ReadNodesRequest* request,
+                                      v1::ReadNodesResponse* response) override;
+  grpc::ServerUnaryReactor* FindChunks(grpc::CallbackServerContext* context,
+                                       const v1::FindChunksRequest* request,
+                                       v1::FindChunksResponse* response) override;
   grpc::ServerWriteReactor<v1::VersionsResponse>* List(grpc::CallbackServerContext* context,
                                                        const v1::ListRequest* request) override;
   grpc::ServerUnaryReactor* Stat(grpc::CallbackServerContext* context,

@@ -72,6 +72,48 @@ TEST_F(DeltaServiceTest, ResolveTellsTheChunksThatTouchRanges) {
   }
 }
 
+TEST_F(DeltaServiceTest, NodesAndChunksAreFoundByTheirIds) {
+  const TestFile file = MakeTestFile(0, 500);
+  ASSERT_TRUE(Put("file", file).ok());
+  const std::string nobody(kDigestBytes, 'x');
+  grpc::ClientContext nodes_context;
+  v1::ReadNodesRequest read;
+  read.set_node_ids(std::string(file.root.view()) + nobody);
+  v1::ReadNodesResponse nodes;
+  ASSERT_TRUE(stub_->ReadNodes(&nodes_context, read, &nodes).ok());
+  ASSERT_THAT(nodes.encodings(), SizeIs(2));
+  EXPECT_EQ(IdOfNode(AsBytes(nodes.encodings(0))), file.root);
+  EXPECT_THAT(nodes.encodings(1), IsEmpty());
+  grpc::ClientContext chunks_context;
+  v1::FindChunksRequest find;
+  find.set_chunk_ids(nobody + std::string(TestChunkId(7).view()));
+  v1::FindChunksResponse chunks;
+  ASSERT_TRUE(stub_->FindChunks(&chunks_context, find, &chunks).ok());
+  ASSERT_THAT(chunks.chunks(), SizeIs(2));
+  EXPECT_EQ(chunks.chunks(0).length(), 0u);
+  EXPECT_EQ(chunks.chunks(1).id(), TestChunkId(7).view());
+  EXPECT_EQ(chunks.chunks(1).length(), file.chunks[7].length_bytes);
+}
+
+TEST_F(DeltaServiceTest, WhatAreNoIdsOrTooManyIsRefused) {
+  for (const size_t bytes : {size_t{31}, 129 * kDigestBytes}) {
+    grpc::ClientContext context;
+    v1::ReadNodesRequest read;
+    read.set_node_ids(std::string(bytes, 'x'));
+    v1::ReadNodesResponse nodes;
+    EXPECT_EQ(stub_->ReadNodes(&context, read, &nodes).error_code(),
+              grpc::StatusCode::INVALID_ARGUMENT);
+  }
+  for (const size_t bytes : {size_t{31}, 8193 * kDigestBytes}) {
+    grpc::ClientContext context;
+    v1::FindChunksRequest find;
+    find.set_chunk_ids(std::string(bytes, 'x'));
+    v1::FindChunksResponse chunks;
+    EXPECT_EQ(stub_->FindChunks(&context, find, &chunks).error_code(),
+              grpc::StatusCode::INVALID_ARGUMENT);
+  }
+}
+
 TEST_F(DeltaServiceTest, StreamsOfManyMessagesAlwaysEnd) {
   ASSERT_TRUE(Put("file", MakeTestFile(0, 3)).ok());
   v1::ResolveRequest request;

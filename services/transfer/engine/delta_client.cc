@@ -267,6 +267,8 @@ DRAY_DELTA_CALL(Delete, DeleteRequest, ChangedResponse)
 DRAY_DELTA_CALL(Restore, RestoreRequest, ChangedResponse)
 DRAY_DELTA_CALL(FilesWithoutMd5, FilesWithoutMd5Request, VersionsResponse)
 DRAY_DELTA_CALL(SetMd5s, SetMd5sRequest, SetMd5sResponse)
+DRAY_DELTA_CALL(ReadNodes, ReadNodesRequest, ReadNodesResponse)
+DRAY_DELTA_CALL(FindChunks, FindChunksRequest, FindChunksResponse)
 #undef DRAY_DELTA_CALL
 
 bool DeltaClient::healthy() const { return impl_->healthy(); }

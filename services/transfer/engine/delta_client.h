@@ -85,6 +85,10 @@ class DeltaClient {
       delta::v1::FilesWithoutMd5Request request, std::string_view connection_id = {});
   boost::asio::awaitable<absl::StatusOr<delta::v1::SetMd5sResponse>> SetMd5s(
       delta::v1::SetMd5sRequest request, std::string_view connection_id = {});
+  boost::asio::awaitable<absl::StatusOr<delta::v1::ReadNodesResponse>> ReadNodes(
+      delta::v1::ReadNodesRequest request, std::string_view connection_id = {});
+  boost::asio::awaitable<absl::StatusOr<delta::v1::FindChunksResponse>> FindChunks(
+      delta::v1::FindChunksRequest request, std::string_view connection_id = {});
 
   // Whether delta said that it serves when it was last asked.
   bool healthy() const;

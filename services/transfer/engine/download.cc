@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "services/transfer/engine/download_bases.h"
 #include "services/transfer/engine/retry_advice.h"
 
 namespace dray::transfer {
@@ -32,13 +33,14 @@ absl::Status BrokenAnswer() {
 
 }  // namespace
 
-Download::Download(const Activity::Connection* connection, const delta::v1::ResolveRequest& request)
-    : transfer_(connection, Direction::kDownload, Title(request)) {}
+Download::Download(const Activity::Connection* connection, const delta::v1::ResolveRequest& request,
+                   DownloadBases* bases)
+    : transfer_(connection, Direction::kDownload, Title(request)), bases_(bases) {}
 
 awaitable<absl::StatusOr<std::unique_ptr<Download>>> Download::Open(
-    const Engine* engine, const Activity::Connection* connection,
-    delta::v1::ResolveRequest request) {
-  std::unique_ptr<Download> download(new Download(connection, request));
+    const Engine* engine, const Activity::Connection* connection, delta::v1::ResolveRequest request,
+    DownloadBases* bases) {
+  std::unique_ptr<Download> download(new Download(connection, request, bases));
   download->stream_ = engine->delta->Resolve(request, connection->info().id);
   const absl::Status status =
       co_await download->ReadHeaders(static_cast<size_t>(request.items_size()));
@@ -97,11 +99,14 @@ absl::Status Download::TakeChunks(const delta::v1::ResolveResponse::Chunks& chun
   if (headers_.empty()) return BrokenAnswer();
   locations_ += static_cast<size_t>(chunks.chunks_size());
   for (const delta::v1::StoredChunk& chunk : chunks.chunks()) {
+    const OfferedBase* const base = bases_ == nullptr ? nullptr : bases_->For(chunks_told_++);
+    if (base != nullptr && DownloadBases::IsUnknown(*base)) continue;
     runs_.Add({.segment = static_cast<SegmentId>(chunk.segment()),
                .offset_bytes = chunk.offset(),
                .length_bytes = chunk.stored(),
                .item = headers_.size() - 1,
-               .content_bytes = chunk.length()});
+               .content_bytes = chunk.length(),
+               .base = base});
   }
   return absl::OkStatus();
 }

@@ -17,6 +17,8 @@
 
 namespace dray::transfer {
 
+class DownloadBases;
+
 // The contents of versions, as runs of records in segments. For one coroutine.
 class Download {
  public:
@@ -34,9 +36,11 @@ class Download {
   // Asks delta. One file is told piece by piece, as it is read; of several, everything is known
   // before the first byte is sent: RESOURCE_EXHAUSTED when that is too much. `connection` outlives
   // the download.
+  // `bases`, which also outlive it, are of the only item, and may be null; what unknown ones are
+  // for is left out.
   static boost::asio::awaitable<absl::StatusOr<std::unique_ptr<Download>>> Open(
       const Engine* engine, const Activity::Connection* connection,
-      delta::v1::ResolveRequest request);
+      delta::v1::ResolveRequest request, DownloadBases* bases);
 
   // One for each item asked for.
   const std::vector<Header>& headers() const { return headers_; }
@@ -48,12 +52,15 @@ class Download {
   void Finish();
 
  private:
-  Download(const Activity::Connection* connection, const delta::v1::ResolveRequest& request);
+  Download(const Activity::Connection* connection, const delta::v1::ResolveRequest& request,
+           DownloadBases* bases);
   boost::asio::awaitable<absl::Status> ReadHeaders(size_t items);
   absl::Status TakeHeader(const delta::v1::ResolveResponse::Header& header, size_t items);
   absl::Status TakeChunks(const delta::v1::ResolveResponse::Chunks& chunks);
 
   Activity::Transfer transfer_;
+  DownloadBases* const bases_;
+  uint64_t chunks_told_ = 0;
   std::unique_ptr<MessageStream<delta::v1::ResolveResponse>> stream_;
   bool ended_ = false;
   std::vector<Header> headers_;

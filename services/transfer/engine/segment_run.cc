@@ -20,7 +20,7 @@ absl::Status CannotRead(const SegmentRun& run, absl::string_view why) {
 void SegmentRunBuilder::Add(const SegmentRun& record) {
   if (!runs_.empty()) {
     SegmentRun& last = runs_.back();
-    if (last.segment == record.segment &&
+    if (last.base == nullptr && record.base == nullptr && last.segment == record.segment &&
         last.offset_bytes + last.length_bytes == record.offset_bytes &&
         last.length_bytes + record.length_bytes <= kMaxRunBytes) {
       last.length_bytes += record.length_bytes;

@@ -12,13 +12,16 @@
 
 namespace dray::transfer {
 
+struct OfferedBase;
+
 // Whole records that lie one after the other in a segment.
 struct SegmentRun {
   SegmentId segment{};
   uint64_t offset_bytes = 0;
   uint64_t length_bytes = 0;
-  size_t item = 0;             // the file that the first of them belongs to
-  uint64_t content_bytes = 0;  // of the files, before compression and without records' heads
+  size_t item = 0;                    // the file that the first of them belongs to
+  uint64_t content_bytes = 0;         // of the files, before compression and without records' heads
+  const OfferedBase* base = nullptr;  // of the one record that it then is; not sent as it lies
 };
 
 // Puts records in file order together to runs.

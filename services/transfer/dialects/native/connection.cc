@@ -29,7 +29,8 @@ using asio::awaitable;
 // A client that takes shorter frames than this could not take every chunk.
 constexpr size_t kMinClientFrameBytes = kMaxDataFrameBytes;
 constexpr std::chrono::milliseconds kLingerTime{2000};
-constexpr uint32_t kFeatures = wire::v1::CHUNK_DELTAS | wire::v1::PAST | wire::v1::SHORT_NODES;
+constexpr uint32_t kFeatures = wire::v1::CHUNK_DELTAS | wire::v1::PAST | wire::v1::NODES |
+                               wire::v1::DOWNLOAD_DELTAS | wire::v1::SHORT_NODES;
 
 SteadyTime Now() { return std::chrono::steady_clock::now(); }
 
@@ -170,6 +171,7 @@ awaitable<absl::Status> Connection::DispatchRequest(const ReceivedFrame& frame) 
     case FrameType::kPutBatch:
     case FrameType::kGet:
     case FrameType::kGetEntries:
+    case FrameType::kGetNodes:
     case FrameType::kList:
     case FrameType::kStat:
     case FrameType::kHistory:

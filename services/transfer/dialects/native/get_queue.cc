@@ -10,6 +10,7 @@
 #include "services/transfer/dialects/native/connection.h"
 #include "services/transfer/engine/disk_pool.h"
 #include "services/transfer/engine/download.h"
+#include "services/transfer/engine/download_bases.h"
 
 namespace dray::transfer::native {
 namespace {
@@ -18,6 +19,8 @@ using boost::asio::awaitable;
 
 // Sent before something else may be sent, and before a cancellation is looked for.
 constexpr uint64_t kTurnBytes = 4u << 20;
+// The same of answers that are made here: memory of the connection.
+constexpr size_t kAnswersBytes = 128u << 10;
 
 absl::StatusOr<delta::v1::ResolveRequest> ToResolve(const wire::v1::Get& get) {
   if (get.items().empty()) return absl::InvalidArgumentError("a Get without items");
@@ -36,6 +39,41 @@ absl::StatusOr<delta::v1::ResolveRequest> ToResolve(const wire::v1::Get& get) {
     }
   }
   return request;
+}
+
+// Null when none are offered.
+absl::StatusOr<std::unique_ptr<DownloadBases>> TakeBases(wire::v1::Get* get, bool allowed) {
+  std::vector<OfferedBase> bases;
+  for (wire::v1::Get::Item& item : *get->mutable_items()) {
+    if (item.bases().empty()) continue;
+    if (!allowed || get->items_size() > 1) {
+      return absl::InvalidArgumentError("bases may be offered for one file at a time only");
+    }
+    for (wire::v1::GetBase& base : *item.mutable_bases()) {
+      bases.push_back({base.first(), base.count(), std::move(*base.mutable_chunk_ids()),
+                       base.block_bytes(), std::move(*base.mutable_hashes()), std::nullopt});
+    }
+  }
+  if (bases.empty()) return nullptr;
+  return DownloadBases::Make(std::move(bases));
+}
+
+// The frames for some records, from the `next`th on, until they are long enough to be sent.
+absl::Status MakeFrames(SegmentStore& store, absl::Span<const SegmentRun> records, uint16_t request,
+                        DownloadBases* bases, size_t* next, std::string* frames) {
+  while (*next < records.size() && frames->size() < kAnswersBytes) {
+    DRAY_ASSIGN_OR_RETURN(ChunkAnswer answer, bases->Answer(store, records[*next]));
+    ++*next;
+    if (!answer.record.empty()) {
+      frames->append(answer.record);
+      continue;
+    }
+    wire::v1::GetDelta delta;
+    delta.set_delta(std::move(answer.delta));
+    delta.set_raw_bytes(answer.delta_raw_bytes);
+    AppendControlFrame(FrameType::kGetDelta, request, delta, frames);
+  }
+  return absl::OkStatus();
 }
 
 // Corks a connection's packets for as long as it lives.
@@ -91,14 +129,22 @@ awaitable<void> GetQueue::ServeAll(std::shared_ptr<Connection> alive) {
 awaitable<absl::Status> GetQueue::ServeOne(uint16_t request, wire::v1::Get get) {
   auto resolve = ToResolve(get);
   if (!resolve.ok()) co_return resolve.status();
+  auto offered = TakeBases(&get, connection_->has_feature(wire::v1::DOWNLOAD_DELTAS));
+  if (!offered.ok()) co_return offered.status();
+  const std::unique_ptr<DownloadBases> bases = *std::move(offered);
+  if (bases != nullptr) {
+    co_await bases->Find(connection_->engine().delta, connection_->activity().info().id);
+  }
   auto opened = co_await Download::Open(&connection_->engine(), &connection_->activity(),
-                                        *std::move(resolve));
+                                        *std::move(resolve), bases.get());
   if (!opened.ok()) co_return opened.status();
   const std::unique_ptr<Download> download = *std::move(opened);
   const ScopedCork cork(&connection_->transport());
   absl::Status status = absl::ResourceExhaustedError(
       "the answer is longer than a frame; ask for fewer files at once");
-  if (SendItems(request, *download)) status = co_await SendData(request, download.get());
+  if (SendItems(request, *download, bases.get())) {
+    status = co_await SendData(request, download.get(), bases.get());
+  }
   if (!status.ok()) {
     download->transfer().Fail(status);
     co_return status;
@@ -108,7 +154,7 @@ awaitable<absl::Status> GetQueue::ServeOne(uint16_t request, wire::v1::Get get) 
   co_return absl::OkStatus();
 }
 
-bool GetQueue::SendItems(uint16_t request, const Download& download) {
+bool GetQueue::SendItems(uint16_t request, const Download& download, const DownloadBases* bases) {
   wire::v1::GetItems items;
   for (const Download::Header& header : download.headers()) {
     wire::v1::GetItems::Item& to = *items.add_items();
@@ -119,22 +165,74 @@ bool GetQueue::SendItems(uint16_t request, const Download& download) {
     *to.mutable_version() = header.version;
     to.set_same(header.same);
     to.set_data_bytes(header.data_bytes);
+    if (bases == nullptr) continue;
+    to.mutable_unknown_bases()->Assign(bases->unknown().begin(), bases->unknown().end());
   }
   return connection_->Answer(request, FrameType::kGetItems, items);
 }
 
-awaitable<absl::Status> GetQueue::SendData(uint16_t request, Download* download) {
+awaitable<absl::Status> GetQueue::SendData(uint16_t request, Download* download,
+                                           DownloadBases* bases) {
   while (true) {
-    auto runs = co_await download->NextRuns();
-    if (!runs.ok()) co_return runs.status();
-    if (runs->empty()) co_return absl::OkStatus();
-    SegmentRunSender sender(connection_->engine().store, *std::move(runs));
-    while (!sender.done()) {
-      if (connection_->requests().Cancelled(request)) co_return absl::CancelledError("cancelled");
-      const absl::Status status = co_await SendTurn(request, download, &sender);
+    auto next = co_await download->NextRuns();
+    if (!next.ok()) co_return next.status();
+    const std::vector<SegmentRun> runs = *std::move(next);
+    if (runs.empty()) co_return absl::OkStatus();
+    for (auto from = runs.begin(); from != runs.end();) {
+      const bool based = from->base != nullptr;
+      const auto to = std::find_if(from, runs.end(), [based](const SegmentRun& run) {
+        return (run.base != nullptr) != based;
+      });
+      std::vector<SegmentRun> part(from, to);
+      absl::Status status;
+      if (based) {
+        status = co_await SendAnswers(request, download, bases, std::move(part));
+      } else {
+        status = co_await SendRuns(request, download, std::move(part));
+      }
       if (!status.ok()) co_return status;
+      from = to;
     }
   }
+}
+
+awaitable<absl::Status> GetQueue::SendRuns(uint16_t request, Download* download,
+                                           std::vector<SegmentRun> runs) {
+  SegmentRunSender sender(connection_->engine().store, std::move(runs));
+  while (!sender.done()) {
+    if (connection_->requests().Cancelled(request)) co_return absl::CancelledError("cancelled");
+    const absl::Status status = co_await SendTurn(request, download, &sender);
+    if (!status.ok()) co_return status;
+  }
+  co_return absl::OkStatus();
+}
+
+awaitable<absl::Status> GetQueue::SendAnswers(uint16_t request, Download* download,
+                                              DownloadBases* bases,
+                                              std::vector<SegmentRun> records) {
+  SegmentStore& store = *connection_->engine().store;
+  for (size_t next = 0; next < records.size();) {
+    if (connection_->requests().Cancelled(request)) co_return absl::CancelledError("cancelled");
+    const size_t first = next;
+    std::string frames;
+    absl::Status status;
+    auto job = [&] { status = MakeFrames(store, records, request, bases, &next, &frames); };
+    co_await connection_->engine().disk->Run(job);
+    Transport& transport = connection_->transport();
+    if (transport.broken()) co_return absl::UnavailableError("the connection is lost");
+    transport.Send(frames);
+    for (size_t i = first; i < next; ++i) download->transfer().Moved(records[i].content_bytes);
+    if (RequestTable::Request* const found = connection_->requests().Find(request)) {
+      found->last_answer = std::chrono::steady_clock::now();
+    }
+    if (!status.ok()) {
+      const std::string& path = download->headers()[0].version.path();
+      if (absl::IsDataLoss(status)) status = WithContext(status, EscapeName(path));
+      co_return status;
+    }
+    co_await transport.WaitForRoom();
+  }
+  co_return absl::OkStatus();
 }
 
 awaitable<absl::Status> GetQueue::SendTurn(uint16_t request, Download* download,

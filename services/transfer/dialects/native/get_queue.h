@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <vector>
 
 #include "core/base/status.h"
 #include "dray/wire/v1/wire.pb.h"
@@ -12,7 +13,9 @@
 
 namespace dray::transfer {
 class Download;
+class DownloadBases;
 class SegmentRunSender;
+struct SegmentRun;
 }  // namespace dray::transfer
 
 namespace dray::transfer::native {
@@ -39,10 +42,17 @@ class GetQueue {
 
   boost::asio::awaitable<void> ServeAll(std::shared_ptr<Connection> alive);
   boost::asio::awaitable<absl::Status> ServeOne(uint16_t request, wire::v1::Get get);
-  boost::asio::awaitable<absl::Status> SendData(uint16_t request, Download* download);
+  boost::asio::awaitable<absl::Status> SendData(uint16_t request, Download* download,
+                                                DownloadBases* bases);
+  boost::asio::awaitable<absl::Status> SendRuns(uint16_t request, Download* download,
+                                                std::vector<SegmentRun> runs);
+  // What each record is sent as is made here, instead of sent as it lies.
+  boost::asio::awaitable<absl::Status> SendAnswers(uint16_t request, Download* download,
+                                                   DownloadBases* bases,
+                                                   std::vector<SegmentRun> records);
   boost::asio::awaitable<absl::Status> SendTurn(uint16_t request, Download* download,
                                                 SegmentRunSender* sender);
-  bool SendItems(uint16_t request, const Download& download);
+  bool SendItems(uint16_t request, const Download& download, const DownloadBases* bases);
 
   Connection* const connection_;
   std::deque<Waiting> waiting_;

@@ -11,6 +11,7 @@
 #include "core/net/spawn.h"
 #include "services/transfer/dialects/native/connection.h"
 #include "services/transfer/dialects/native/entries_request.h"
+#include "services/transfer/dialects/native/nodes_request.h"
 #include "services/transfer/engine/delta_client.h"
 #include "services/transfer/engine/dialect_metrics.h"
 #include "services/transfer/engine/disk_pool.h"
@@ -272,6 +273,8 @@ void StartNameRequest(std::shared_ptr<Connection> connection, const ReceivedFram
       return Start<wire::GetEntries>(
           connection, frame, [](const auto& get) { return CheckVersion(get.version()); },
           SendEntries);
+    case FrameType::kGetNodes:
+      return Start<wire::GetNodes>(connection, frame, CheckGetNodes, SendNodes);
     default:
       return Start<wire::Status>(
           connection, frame, [](const auto&) { return absl::OkStatus(); },

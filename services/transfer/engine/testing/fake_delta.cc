@@ -157,6 +157,28 @@ class Service final : public v1::Delta::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status ReadNodes(grpc::ServerContext*, const v1::ReadNodesRequest* request,
+                         v1::ReadNodesResponse* response) override {
+    absl::MutexLock lock(&memory_.mutex);
+    const std::string& ids = request->node_ids();
+    for (size_t at = 0; at < ids.size(); at += kDigestBytes) {
+      const auto found = memory_.nodes.find(ids.substr(at, kDigestBytes));
+      response->add_encodings(found == memory_.nodes.end() ? "" : EncodeNode(found->second));
+    }
+    return grpc::Status::OK;
+  }
+
+  grpc::Status FindChunks(grpc::ServerContext*, const v1::FindChunksRequest* request,
+                          v1::FindChunksResponse* response) override {
+    absl::MutexLock lock(&memory_.mutex);
+    const std::string& ids = request->chunk_ids();
+    for (size_t at = 0; at < ids.size(); at += kDigestBytes) {
+      const auto found = memory_.chunks.find(ids.substr(at, kDigestBytes));
+      *response->add_chunks() = found == memory_.chunks.end() ? v1::StoredChunk() : found->second;
+    }
+    return grpc::Status::OK;
+  }
+
   grpc::Status Resolve(grpc::ServerContext*, const v1::ResolveRequest* request,
                        grpc::ServerWriter<v1::ResolveResponse>* writer) override {
     Wait();
