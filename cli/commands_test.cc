@@ -230,7 +230,8 @@ TEST(Texts, AreForPeople) {
   EXPECT_EQ(ProgressText(progress, 25e6),
             " 50% 3/10 files, 50 MB of 100 MB, 25 MB/s, 0:02 left, 40 MB saved");
   progress.totals_final = false;
-  EXPECT_EQ(ProgressText(progress, 25e6), "3/10+ files, 50 MB of 100 MB+, 25 MB/s, 40 MB saved");
+  EXPECT_EQ(ProgressText(progress, 25e6),
+            "scanning, 3/10+ files, 50 MB of 100 MB+, 25 MB/s, 40 MB saved");
   Summary summary;
   summary.files = 1;
   summary.failed = 2;

@@ -37,7 +37,7 @@ class ClockTest : public ::testing::Test {
   }
   void Change() { WriteRandomFile(stack_.Path("file"), 20 << 20, ++changes_); }
   void ExpectComesBack() {
-    const std::string back = stack_.Path("back" + std::to_string(changes_));
+    const std::string back = stack_.Target("back" + std::to_string(changes_));
     const CommandResult get = stack_.Dray({"get", ":/file", back}, options_);
     EXPECT_EQ(get.status, 0) << get.err;
     EXPECT_TRUE(SameContents(stack_.Path("file"), back));

@@ -76,8 +76,8 @@ TEST_F(CommandLineTest, NamesThatAreNoTextAreEscapedInJsonAndTakenBack) {
   const CommandResult list = stack_.Dray({"ls", "--json", ":/tree"});
   EXPECT_EQ(list.Objects().size(), 3u);
   EXPECT_THAT(list.out, HasSubstr(R"(\\xff\\x0a)"));
-  EXPECT_EQ(stack_.Dray({"get", R"(:/tree/\xff\x0a)", stack_.Path("back")}).status, 0);
-  EXPECT_EQ(ReadFile(stack_.Path("back")), "bytes");
+  EXPECT_EQ(stack_.Dray({"get", R"(:/tree/\xff\x0a)", stack_.Target("back")}).status, 0);
+  EXPECT_EQ(ReadFile(stack_.Target("back")), "bytes");
 }
 
 TEST_F(CommandLineTest, QuietSaysNothingWhenAllIsWell) {

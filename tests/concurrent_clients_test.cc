@@ -27,7 +27,7 @@ class ConcurrentClientsTest : public ::testing::Test {
     WriteRandomFile(stack_.Path(name + "/large"), 64 << 20, seed);
   }
   void CheckEqual(const std::string& remote, const std::string& local) {
-    const std::string back = stack_.Path("back" + std::to_string(++reads_));
+    const std::string back = stack_.Target("back" + std::to_string(++reads_));
     const CommandResult get = stack_.Dray({"get", remote, back});
     ASSERT_EQ(get.status, 0) << get.err;
     EXPECT_THAT(Differences(stack_.Path(local), back), IsEmpty());
@@ -68,7 +68,7 @@ TEST_F(ConcurrentClientsTest, OneReadsWhatTheOtherReplaces) {
   WriteFile(stack_.Path("new"), new_text);
   ASSERT_EQ(stack_.Dray({"put", stack_.Path("old"), ":/file"}).status, 0);
   for (int round = 0; round < 5; ++round) {
-    const std::string back = stack_.Path("back" + std::to_string(round));
+    const std::string back = stack_.Target("back" + std::to_string(round));
     auto put = stack_.StartDray({"put", stack_.Path(round % 2 == 0 ? "new" : "old"), ":/file"});
     auto get = stack_.StartDray({"get", ":/file", back});
     const CommandResult got = get->Finish(absl::Minutes(2));

@@ -43,7 +43,7 @@ TEST(ConnectionIdTest, IsTheSameEverywhere) {
   ASSERT_FALSE(HasFatalFailure());
   const std::string logs = stack.Path("client-logs");
   const auto failed =
-      stack.Dray({"get", ":/not/there", stack.Path("back"), "--json", "--log", logs});
+      stack.Dray({"get", ":/not/there", stack.Target("back"), "--json", "--log", logs});
   ASSERT_EQ(failed.status, 1);
   std::string id;
   for (const auto& object : failed.Objects()) id = object.value("connection", id);
@@ -79,7 +79,7 @@ TEST(ConnectionIdTest, TheClientsLogTellsItOfEachFileThatMoved) {
   for (const char* name : {"large", "small"}) {
     const std::string remote = absl::StrCat(":/", name);
     ASSERT_EQ(stack.Dray({"put", stack.Path(name), remote, "--log", logs}).status, 0);
-    ASSERT_EQ(stack.Dray({"get", remote, stack.Path("back"), "--log", logs}).status, 0);
+    ASSERT_EQ(stack.Dray({"get", remote, stack.Target("back"), "--log", logs}).status, 0);
   }
   std::set<std::string> ids;
   const std::string log = LogsIn(logs);

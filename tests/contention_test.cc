@@ -43,7 +43,7 @@ class ContentionTest : public ::testing::Test {
   }
   // The one whose contents the remote file has; -1 if it is none of them.
   int WhoseContents(const std::vector<std::string>& names, const std::string& remote) {
-    const std::string back = stack_.Path("back" + std::to_string(++reads_));
+    const std::string back = stack_.Target("back" + std::to_string(++reads_));
     EXPECT_EQ(stack_.Dray({"get", remote, back}).status, 0);
     for (size_t i = 0; i < names.size(); ++i) {
       if (SameContents(stack_.Path(names[i]), back)) return static_cast<int>(i);
@@ -155,7 +155,7 @@ TEST_F(ContentionTest, NamesThatAreTooLongAreRefusedAndNothingElseIs) {
     const CommandResult put = stack_.Dray({"put", stack_.Path("file"), remote});
     EXPECT_NE(put.status, 0);
     EXPECT_THAT(put.err, HasSubstr("255")) << "it says how long a name may be";
-    EXPECT_NE(stack_.Dray({"get", remote, stack_.Path("back")}).status, 0);
+    EXPECT_NE(stack_.Dray({"get", remote, stack_.Target("back")}).status, 0);
   }
   std::string deep = ":";
   while (deep.size() < 4200) deep += "/" + std::string(200, 'd');
@@ -187,7 +187,7 @@ TEST_F(ContentionTest, AFileThatChangesWhileItIsReadIsNeverAMixture) {
       EXPECT_THAT(put.err, HasSubstr("restless"));
     }
     EXPECT_EQ(stack_.Dray({"stat", ":/tree/calm"}).status, 0);
-    const std::string back = stack_.Path("back" + std::to_string(round));
+    const std::string back = stack_.Target("back" + std::to_string(round));
     if (stack_.Dray({"get", ":/tree/restless", back}).status != 0) continue;
     const std::string got = ReadFile(back);
     EXPECT_EQ(got.size(), kBytes);
@@ -217,7 +217,7 @@ TEST_F(ContentionTest, WhatCannotBeReadFailsAlone) {
   for (const char* name : {"closed", "closed-large", "closed-folder"}) {
     EXPECT_THAT(put.err, HasSubstr(std::string("tree/") + name));
   }
-  EXPECT_EQ(stack_.Dray({"get", ":/tree/open", stack_.Path("back")}).status, 0);
+  EXPECT_EQ(stack_.Dray({"get", ":/tree/open", stack_.Target("back")}).status, 0);
   EXPECT_NE(stack_.Dray({"stat", ":/tree/closed"}).status, 0);
   SetMode(stack_.Path("tree/closed-folder"), 0755);
 }

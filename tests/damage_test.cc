@@ -182,7 +182,7 @@ TEST_F(DamageTest, ARealTreeComesBackAfterAllChunkRowsAreLost) {
   const CommandResult put = stack_.Dray({"put", real, ":/real"});
   ASSERT_EQ(put.status, 0) << put.err;
   RunSql("DELETE FROM chunks");
-  EXPECT_NE(stack_.Dray({"get", ":/real", stack_.Path("lost")}).status, 0);
+  EXPECT_NE(stack_.Dray({"get", ":/real", stack_.Target("lost")}).status, 0);
   const CommandResult rebuild = Rebuild();
   EXPECT_EQ(rebuild.status, 0) << rebuild.out << rebuild.err;
   stack_.ExpectSound();

@@ -77,9 +77,9 @@ class DeltaResumeTest : public ::testing::Test {
     return ::stat(part.c_str(), &status) == 0 ? static_cast<uint64_t>(status.st_blocks) * 512 : 0;
   }
   void ExpectPut() {
-    const CommandResult get = stack_.Dray({"get", ":/file", stack_.Path("back")});
+    const CommandResult get = stack_.Dray({"get", ":/file", stack_.Target("back")});
     ASSERT_EQ(get.status, 0) << get.err;
-    EXPECT_TRUE(SameContents(stack_.Path("new"), stack_.Path("back")));
+    EXPECT_TRUE(SameContents(stack_.Path("new"), stack_.Target("back")));
     stack_.ExpectSound();
   }
   void ExpectGot() {

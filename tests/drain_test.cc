@@ -31,9 +31,9 @@ class DrainTest : public ::testing::Test {
     return put;
   }
   void CheckComesBack() {
-    const CommandResult get = stack_.Dray({"get", ":/file", stack_.Path("back")});
+    const CommandResult get = stack_.Dray({"get", ":/file", stack_.Target("back")});
     ASSERT_EQ(get.status, 0) << get.err;
-    EXPECT_TRUE(SameContents(stack_.Path("file"), stack_.Path("back")));
+    EXPECT_TRUE(SameContents(stack_.Path("file"), stack_.Target("back")));
   }
 
   Stack stack_;

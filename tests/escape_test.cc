@@ -87,10 +87,10 @@ TEST_F(EscapeTest, AStoredLinkIsNoFolderToPutInto) {
   ASSERT_EQ(stack_.Dray({"put", stack_.Path("tree"), ":/tree"}).status, 0);
   const CommandResult put = stack_.Dray({"put", stack_.Path("file"), ":/tree/link/file"});
   EXPECT_EQ(put.status, 1) << put.out;
-  const CommandResult get = stack_.Dray({"get", ":/tree", stack_.Path("back")});
+  const CommandResult get = stack_.Dray({"get", ":/tree", stack_.Target("back")});
   EXPECT_EQ(get.status, 0) << get.err;
   EXPECT_EQ(CountEntries(stack_.Path("outside")), 0u);
-  EXPECT_THAT(Differences(stack_.Path("tree"), stack_.Path("back")), IsEmpty());
+  EXPECT_THAT(Differences(stack_.Path("tree"), stack_.Target("back")), IsEmpty());
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ class FullDiskTest : public ::testing::Test {
     return stack_.Dray({"put", "--retries", "1", stack_.Path(name), ":/"});
   }
   void ExpectComesBack(const std::string& name) {
-    const std::string back = stack_.Path("back" + std::to_string(++reads_));
+    const std::string back = stack_.Target("back" + std::to_string(++reads_));
     const CommandResult get = stack_.Dray({"get", ":/" + name, back});
     EXPECT_EQ(get.status, 0) << get.err;
     EXPECT_THAT(Differences(stack_.Path(name), back), IsEmpty());

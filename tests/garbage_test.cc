@@ -182,8 +182,8 @@ class GarbageTest : public ::testing::Test {
     }
     WriteFile(stack_.Path("file"), RandomText(100'000, 7));
     EXPECT_EQ(stack_.Dray({"put", stack_.Path("file"), ":/file"}).status, 0);
-    EXPECT_EQ(stack_.Dray({"get", ":/file", stack_.Path("back")}).status, 0);
-    EXPECT_TRUE(SameContents(stack_.Path("file"), stack_.Path("back")));
+    EXPECT_EQ(stack_.Dray({"get", ":/file", stack_.Target("back")}).status, 0);
+    EXPECT_TRUE(SameContents(stack_.Path("file"), stack_.Target("back")));
     std::string status_line;
     HttpGet(stack_.monitor().Address("http"), "/healthz", &status_line);
     EXPECT_THAT(status_line, ::testing::HasSubstr("200"));
@@ -278,7 +278,7 @@ TEST_F(GarbageTest, PeersThatDoNotReadCostLittle) {
   constexpr int kPeers = 20;
   WriteRandomFile(stack_.Path("large"), 64 << 20, 1);
   ASSERT_EQ(stack_.Dray({"put", stack_.Path("large"), ":/large"}).status, 0);
-  ASSERT_EQ(stack_.Dray({"get", ":/large", stack_.Path("large-back")}).status, 0);
+  ASSERT_EQ(stack_.Dray({"get", ":/large", stack_.Target("large-back")}).status, 0);
   const auto before = Memory();
   std::vector<std::unique_ptr<NativePeer>> peers;
   wire::v1::Get get;

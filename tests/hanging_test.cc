@@ -50,7 +50,7 @@ class HangingTest : public ::testing::Test {
     EXPECT_EQ(put.status, 0) << put.err << stack_.transfer().Output();
   }
   void ExpectComesBack(const std::string& name) {
-    const std::string back = stack_.Path("back" + std::to_string(++reads_));
+    const std::string back = stack_.Target("back" + std::to_string(++reads_));
     const CommandResult get = stack_.Dray({"get", ":/" + name, back});
     EXPECT_EQ(get.status, 0) << get.err << stack_.transfer().Output();
     EXPECT_THAT(Differences(stack_.Path(name), back), IsEmpty());

@@ -177,7 +177,7 @@ class KillSoak : public ::testing::TestWithParam<Victims> {
         << "more than what had not arrived was moved again";
   }
   void ExpectWhole() {
-    const std::string back = stack_.Path("back");
+    const std::string back = stack_.Target("back");
     std::filesystem::remove_all(back);
     const CommandResult get = stack_.Dray({"get", ":/tree", back});
     EXPECT_EQ(get.status, 0) << get.err;

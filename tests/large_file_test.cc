@@ -45,7 +45,7 @@ class LargeFileTest : public ::testing::Test {
 std::unique_ptr<Stack> LargeFileTest::stack_;
 
 TEST_F(LargeFileTest, ComesBackIdentical) {
-  const std::string back = stack_->Path("back");
+  const std::string back = stack_->Target("back");
   const CommandResult get = stack_->DrayStats({"get", ":/large", back});
   EXPECT_LT(BytesMoved(get), LargeBytes() + LargeBytes() / 100);
   EXPECT_TRUE(SameContents(Original(), back));
@@ -68,7 +68,7 @@ TEST_F(LargeFileTest, OneByteInsertedAtTheFrontMovesLessThanOneMebibyte) {
   EXPECT_GT(put.Stats()["bytes_saved"].get<uint64_t>(), LargeBytes() - kMiB);
 
   // The same on the way back: over what is there already.
-  const std::string back = stack_->Path("back");
+  const std::string back = stack_->Target("back");
   ASSERT_EQ(rename(edited.c_str(), back.c_str()), 0);
   const CommandResult get = stack_->DrayStats({"get", ":/large", back});
   EXPECT_TRUE(SameContents(Original(), back));

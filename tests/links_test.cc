@@ -45,9 +45,9 @@ class LinksTest : public ::testing::Test {
     for (const std::string name : {"file", "folder"}) {
       const CommandResult put = AtClient({"put", stack_.Path(name), ":/" + name});
       ASSERT_EQ(put.status, 0) << put.err << stack_.transfer().Output();
-      const CommandResult get = AtClient({"get", ":/" + name, stack_.Path("back-" + name)});
+      const CommandResult get = AtClient({"get", ":/" + name, stack_.Target("back-" + name)});
       ASSERT_EQ(get.status, 0) << get.err << stack_.transfer().Output();
-      EXPECT_THAT(Differences(stack_.Path(name), stack_.Path("back-" + name)),
+      EXPECT_THAT(Differences(stack_.Path(name), stack_.Target("back-" + name)),
                   ::testing::IsEmpty());
     }
   }
@@ -62,9 +62,9 @@ class LinksTest : public ::testing::Test {
     return running;
   }
   void ExpectTheFileIsThere() {
-    const CommandResult get = AtClient({"get", ":/file", stack_.Path("back")});
+    const CommandResult get = AtClient({"get", ":/file", stack_.Target("back")});
     ASSERT_EQ(get.status, 0) << get.err;
-    EXPECT_TRUE(SameContents(stack_.Path("file"), stack_.Path("back")));
+    EXPECT_TRUE(SameContents(stack_.Path("file"), stack_.Target("back")));
   }
 
   Link link_;

@@ -52,7 +52,7 @@ TEST_F(MetricsTest, CountersFollowWhatMoved) {
   ASSERT_EQ(stack_.Dray({"put", stack_.Path("file"), ":/file"}).status, 0);
   EXPECT_TRUE(EventuallyAtLeast(5e6, "dray_bytes_received_total", "transfer"))
       << HttpGet(http_, "/metrics");
-  ASSERT_EQ(stack_.Dray({"get", ":/file", stack_.Path("back")}).status, 0);
+  ASSERT_EQ(stack_.Dray({"get", ":/file", stack_.Target("back")}).status, 0);
   EXPECT_TRUE(EventuallyAtLeast(5e6, "dray_bytes_sent_total", "transfer"))
       << HttpGet(http_, "/metrics");
 }

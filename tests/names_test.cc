@@ -36,7 +36,7 @@ class NamesTest : public ::testing::Test {
     Run({"put", stack_.Path("tree/file"), ":/tree/file"});
   }
   std::string Contents(const std::string& remote) {
-    const std::string back = stack_.Path("back" + std::to_string(++reads_));
+    const std::string back = stack_.Target("back" + std::to_string(++reads_));
     Run({"get", remote, back});
     return Exists(back) ? ReadFile(back) : "";
   }
@@ -58,8 +58,8 @@ TEST_F(NamesTest, WhatIsNotThereIsNotFound) {
   for (const char* verb : {"ls", "stat", "log", "rm"}) {
     EXPECT_THAT(Run({verb, ":/nothing"}, 1).err, HasSubstr("nothing")) << verb;
   }
-  Run({"get", ":/nothing", stack_.Path("back")}, 1);
-  EXPECT_FALSE(Exists(stack_.Path("back")));
+  Run({"get", ":/nothing", stack_.Target("back")}, 1);
+  EXPECT_FALSE(Exists(stack_.Target("back")));
 }
 
 TEST_F(NamesTest, StatTellsSizeAndVersion) {
@@ -97,15 +97,15 @@ TEST_F(NamesTest, FolderIsRemovedOnlyWhenThatIsMeantAndComesBackWhole) {
   Run({"rm", "--recursive", ":/tree"});
   Run({"ls", ":/tree"}, 1);
   Run({"restore", ":/tree"});
-  Run({"get", ":/tree", stack_.Path("back")});
-  EXPECT_THAT(Differences(stack_.Path("tree"), stack_.Path("back")), IsEmpty());
+  Run({"get", ":/tree", stack_.Target("back")});
+  EXPECT_THAT(Differences(stack_.Path("tree"), stack_.Target("back")), IsEmpty());
 }
 
 TEST_F(NamesTest, MovedFolderIsThereUnderItsNewNameOnly) {
   Run({"mv", ":/tree", ":/moved"});
   Run({"stat", ":/tree/file"}, 1);
-  Run({"get", ":/moved", stack_.Path("back")});
-  EXPECT_THAT(Differences(stack_.Path("tree"), stack_.Path("back")), IsEmpty());
+  Run({"get", ":/moved", stack_.Target("back")});
+  EXPECT_THAT(Differences(stack_.Path("tree"), stack_.Target("back")), IsEmpty());
 }
 
 TEST_F(NamesTest, MoveNeverOverwrites) {

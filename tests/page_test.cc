@@ -65,7 +65,7 @@ TEST_F(PageTest, ShowsWhatTheServicesDid) {
   WriteRandomFile(stack_.Path("file"), 5'000'000, 3);
   const Json first = stack_.DrayStats({"put", stack_.Path("file"), ":/file"}).Stats();
   ASSERT_EQ(stack_.Dray({"put", stack_.Path("file"), ":/copy"}).status, 0);
-  EXPECT_EQ(stack_.Dray({"get", ":/no/such", stack_.Path("back")}).status, 1);
+  EXPECT_EQ(stack_.Dray({"get", ":/no/such", stack_.Target("back")}).status, 1);
   browser_->Open(Url());
   EXPECT_TRUE(EventuallyText("health", "all services up"));
   EXPECT_TRUE(EventuallyText("live-text", "live"));

@@ -59,8 +59,8 @@ TEST_F(PastTest, AWholeFolderIsGotAsItWas) {
   const std::string then = Now();
   TurnOver();
   Run({"get", ":/tree", stack_.Path("now")});
-  Run({"get", "--at", then, ":/tree", stack_.Path("back")});
-  EXPECT_THAT(Differences(stack_.Path("kept"), stack_.Path("back")), IsEmpty());
+  Run({"get", "--at", then, ":/tree", stack_.Target("back")});
+  EXPECT_THAT(Differences(stack_.Path("kept"), stack_.Target("back")), IsEmpty());
   Run({"get", "--at", then, ":/tree/sub/large", stack_.Path("one")});
   EXPECT_EQ(ReadFile(stack_.Path("one")), ReadFile(stack_.Path("kept/sub/large")));
   stack_.ExpectSound();
@@ -93,8 +93,8 @@ TEST_F(PastTest, TheNamesOfThenSurviveAKill) {
   Run({"mv", ":/tree", ":/moved"});
   stack_.delta().Kill();
   stack_.delta().Start();
-  Run({"get", "--at", then, ":/tree", stack_.Path("back")});
-  EXPECT_THAT(Differences(stack_.Path("kept"), stack_.Path("back")), IsEmpty());
+  Run({"get", "--at", then, ":/tree", stack_.Target("back")});
+  EXPECT_THAT(Differences(stack_.Path("kept"), stack_.Target("back")), IsEmpty());
   stack_.ExpectSound();
 }
 

@@ -90,7 +90,7 @@ TEST_F(PowerLossTest, OnADiskThatLiesItIsNotThere) {
     EXPECT_THAT(started.message(), HasSubstr(stack_.StoreFolder()));
     return;
   }
-  const std::string back = stack_.Path("back");
+  const std::string back = stack_.Target("back");
   stack_.Dray({"get", ":/tree", back});
   EXPECT_TRUE(!Exists(back) || !Differences(stack_.Path("tree"), back).empty());
 }

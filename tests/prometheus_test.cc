@@ -143,7 +143,7 @@ class PrometheusTest : public ::testing::Test {
       WriteRandomFile(stack_.Path("new"), 700'000, 100 + i);
       stack_.Dray({"put", stack_.Path("new"), name});
       stack_.Dray({"put", stack_.Path("file"), ":/copy"});
-      stack_.Dray({"get", name, stack_.Path("back")});
+      stack_.Dray({"get", name, stack_.Target("back")});
       stack_.Dray({"ls", ":/"});
       stack_.Dray({"rm", ":/copy"});
       stack_.Dray({"stat", ":/not/there"});

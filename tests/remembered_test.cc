@@ -35,7 +35,7 @@ class RememberedTest : public ::testing::Test {
   std::string Cache() { return stack_.scratch().Path("home/.cache/dray/hashes-1.db"); }
   nlohmann::json Put() { return stack_.DrayStats({"put", Tree(), ":/tree/"}).Stats(); }
   void ExpectStored() {
-    const std::string back = stack_.Path("back");
+    const std::string back = stack_.Target("back");
     const CommandResult got = stack_.Dray({"get", ":/tree/tree", back});
     ASSERT_EQ(got.status, 0) << got.err;
     EXPECT_THAT(Differences(Tree(), back), IsEmpty());

@@ -34,7 +34,7 @@ class RestartTest : public ::testing::Test {
     CheckStillThere();
   }
   void CheckStillThere() {
-    const std::string back = stack_.Path("back" + std::to_string(++reads_));
+    const std::string back = stack_.Target("back" + std::to_string(++reads_));
     const CommandResult get = stack_.Dray({"get", ":/tree", back});
     ASSERT_EQ(get.status, 0) << get.err;
     EXPECT_THAT(Differences(stack_.Path("tree"), back), IsEmpty());

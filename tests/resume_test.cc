@@ -42,9 +42,9 @@ TEST_F(ResumeTest, KilledPutGoesOnWhereItWas) {
   EXPECT_EQ(RunHalfway(put, stack_.StoreFolder(), SIGKILL), 128 + SIGKILL);
   const CommandResult again = stack_.DrayStats(put);
   EXPECT_LT(BytesMoved(again), kFileBytes * 6 / 10);
-  const CommandResult get = stack_.Dray({"get", ":/file", stack_.Path("back")});
+  const CommandResult get = stack_.Dray({"get", ":/file", stack_.Target("back")});
   ASSERT_EQ(get.status, 0) << get.err;
-  EXPECT_TRUE(SameContents(stack_.Path("file"), stack_.Path("back")));
+  EXPECT_TRUE(SameContents(stack_.Path("file"), stack_.Target("back")));
 }
 
 TEST_F(ResumeTest, KilledGetGoesOnWhereItWas) {

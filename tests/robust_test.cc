@@ -183,7 +183,7 @@ TEST_F(RobustTest, StopsGracefullyUnderATransfer) {
 TEST_F(RobustTest, OurClientOffersWhatTheOldOneDid) {
   Put(RandomText(3'000'000, 6), "file");
   const std::string logs = stack_.Path("logs");
-  const std::string back = stack_.Path("back");
+  const std::string back = stack_.Target("back");
   ASSERT_EQ(stack_.Dray({"get", ":/file", back, "--log", logs}).status, 0);
   EXPECT_EQ(ReadFile(back), RandomText(3'000'000, 6));
   const std::string server = stack_.server();

@@ -22,6 +22,7 @@ class RoundTripTest : public ::testing::Test {
     ASSERT_FALSE(HasFatalFailure());
   }
   std::string Path(const std::string& name) { return stack_.Path(name); }
+  std::string Target(const std::string& name) { return stack_.Target(name); }
   void Put(const std::string& local, const std::string& remote) {
     const CommandResult result = stack_.Dray({"put", local, remote});
     ASSERT_EQ(result.status, 0) << result.err;
@@ -59,8 +60,8 @@ void MakeTree(const std::string& top) {
 TEST_F(RoundTripTest, FolderComesBackWithModesTimesAndLinks) {
   MakeTree(Path("tree"));
   Put(Path("tree"), ":/tree");
-  Get(":/tree", Path("back"));
-  EXPECT_THAT(Differences(Path("tree"), Path("back")), IsEmpty());
+  Get(":/tree", Target("back"));
+  EXPECT_THAT(Differences(Path("tree"), Target("back")), IsEmpty());
 }
 
 TEST_F(RoundTripTest, NamesMayBeAnyBytes) {
@@ -78,22 +79,22 @@ TEST_F(RoundTripTest, NamesMayBeAnyBytes) {
   WriteFile(Path("names/") + std::string(255, 'n'), "as long as may be");
   MakeLink("\xff\n\\x41", Path("names/link"));
   Put(Path("names"), ":/names");
-  Get(":/names", Path("back"));
-  EXPECT_THAT(Differences(Path("names"), Path("back")), IsEmpty());
+  Get(":/names", Target("back"));
+  EXPECT_THAT(Differences(Path("names"), Target("back")), IsEmpty());
 }
 
 TEST_F(RoundTripTest, SingleFileKeepsModeAndTime) {
   WriteFile(Path("file"), "contents", 0640);
   SetMtime(Path("file"), kSomeDay, 42);
   Put(Path("file"), ":/name");
-  Get(":/name", Path("back"));
-  EXPECT_THAT(Differences(Path("file"), Path("back")), IsEmpty());
+  Get(":/name", Target("back"));
+  EXPECT_THAT(Differences(Path("file"), Target("back")), IsEmpty());
 }
 
 TEST_F(RoundTripTest, ChangedFolderComesBackChanged) {
   MakeTree(Path("tree"));
   Put(Path("tree"), ":/tree");
-  Get(":/tree", Path("back"));
+  Get(":/tree", Target("back"));
   WriteFile(Path("tree/one byte"), "y", 0644);
   SetMode(Path("tree/deep"), 0711);
   RemoveFile(Path("tree/dangling link"));
@@ -122,9 +123,9 @@ TEST_F(RoundTripTest, PutAndGetNameAsCopyDoes) {
 TEST_F(RoundTripTest, SetuidIsNotRestored) {
   WriteFile(Path("file"), "contents", 04755);
   Put(Path("file"), ":/file");
-  Get(":/file", Path("back"));
+  Get(":/file", Target("back"));
   struct stat info;
-  ASSERT_EQ(stat(Path("back").c_str(), &info), 0);
+  ASSERT_EQ(stat(Target("back").c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 07777, 0755u);
 }
 
@@ -132,16 +133,16 @@ TEST_F(RoundTripTest, HolesComeBackAsZeros) {
   WriteFile(Path("sparse"), "start");
   ASSERT_EQ(truncate(Path("sparse").c_str(), 10 << 20), 0);
   Put(Path("sparse"), ":/sparse");
-  Get(":/sparse", Path("back"));
-  EXPECT_TRUE(SameContents(Path("sparse"), Path("back")));
+  Get(":/sparse", Target("back"));
+  EXPECT_TRUE(SameContents(Path("sparse"), Target("back")));
 }
 
 TEST_F(RoundTripTest, SystemHeadersComeBackIdenticalAndPutAgainMoveNextToNothing) {
   const std::string headers = "/usr/include";
   const CommandResult first = stack_.DrayStats({"put", headers, ":/include"});
-  MakeFolder(Path("back"));
-  Get(":/include", Path("back"));
-  EXPECT_THAT(Differences(headers, Path("back/include")), IsEmpty());
+  MakeFolder(Target("back"));
+  Get(":/include", Target("back"));
+  EXPECT_THAT(Differences(headers, Target("back/include")), IsEmpty());
 
   Put(headers, ":/");
   const CommandResult again = stack_.DrayStats({"put", headers, ":/"});
@@ -149,7 +150,7 @@ TEST_F(RoundTripTest, SystemHeadersComeBackIdenticalAndPutAgainMoveNextToNothing
   EXPECT_EQ(first.Stats()["bytes_total"], total);
   EXPECT_LT(BytesMoved(again), total / 50) << again.out.substr(again.out.rfind('{'));
 
-  const CommandResult get_again = stack_.DrayStats({"get", ":/include", Path("back")});
+  const CommandResult get_again = stack_.DrayStats({"get", ":/include", Target("back")});
   EXPECT_LT(BytesMoved(get_again), total / 20);
 }
 

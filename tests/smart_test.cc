@@ -56,7 +56,7 @@ class SmartTest : public ::testing::Test {
     return SmartClient(stack_.server()).UploadDelta(name, data);
   }
   std::string NativeGet(const std::string& name) {
-    const std::string back = stack_.Path("back");
+    const std::string back = stack_.Target("back");
     const CommandResult get = stack_.Dray({"get", ":/" + name, back});
     return get.status == 0 ? ReadFile(back) : get.err;
   }
@@ -390,7 +390,7 @@ TEST_F(SmartTest, ServesIpv6AsTheNativeDialectDoes) {
   std::string data;
   EXPECT_EQ(client.Download("file", &data), "");
   EXPECT_EQ(data, "over IPv6");
-  const std::string back = stack_.Path("back");
+  const std::string back = stack_.Target("back");
   const CommandResult get =
       stack_.Dray({"get", absl::StrCat("dray://", addresses[1], "/file"), back});
   EXPECT_EQ(get.status, 0) << get.err;

@@ -25,9 +25,9 @@ class SubChunkTest : public ::testing::Test {
     stack_.DrayStats({"put", stack_.Path("file"), ":/file"});
     WriteFile(stack_.Path("file"), after);
     const CommandResult put = stack_.DrayStats({"put", stack_.Path("file"), ":/file"});
-    const CommandResult get = stack_.Dray({"get", ":/file", stack_.Path("back")});
+    const CommandResult get = stack_.Dray({"get", ":/file", stack_.Target("back")});
     EXPECT_EQ(get.status, 0) << get.err;
-    EXPECT_TRUE(SameContents(stack_.Path("file"), stack_.Path("back")));
+    EXPECT_TRUE(SameContents(stack_.Path("file"), stack_.Target("back")));
     return BytesMoved(put);
   }
 

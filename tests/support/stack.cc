@@ -53,7 +53,7 @@ Stack::Stack(const Options& options)
       transfer_("transfer", TransferPorts(options.host), options.transfer_flags,
                 scratch_.folder()) {
   if (options.host != Options().host) transfer_.AddFlags({"--allow-anyone"});
-  for (const char* folder : {"delta", "transfer", "work", "home"}) {
+  for (const char* folder : {"delta", "transfer", "work", "got", "home"}) {
     mkdir(scratch_.Path(folder).c_str(), 0755);
   }
 }
@@ -101,6 +101,12 @@ std::unique_ptr<Stack::Running> Stack::StartDray(const std::vector<std::string>&
   process.network = options.network;
   process.honour_modes = options.honour_modes;
   return std::make_unique<Running>(process);
+}
+
+std::string Stack::Target(const std::string& name) const {
+  const std::string folder = scratch_.Path("got/" + name.substr(0, name.find('/')));
+  std::filesystem::create_directories(folder);
+  return folder + "/" + name;
 }
 
 CommandResult Stack::Dray(const std::vector<std::string>& arguments, const DrayOptions& options) {

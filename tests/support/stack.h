@@ -54,6 +54,9 @@ class Stack {
   const Scratch& scratch() const { return scratch_; }
   // A name below the scratch folder, beside the services' own.
   std::string Path(const std::string& name) const { return scratch_.Path("work/" + name); }
+  // The same in a folder of the name's own: what is got there comes from the server, since a get
+  // takes what it can from files beside its target.
+  std::string Target(const std::string& name) const;
   std::string StoreFolder() const { return scratch_.Path("transfer"); }
   std::string CatalogFile() const { return scratch_.Path("delta/catalog.db"); }
 

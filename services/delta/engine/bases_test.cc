@@ -150,7 +150,7 @@ TEST_F(OldEntriesTest, AnUnknownLeafHasThoseThatLayThere) {
   // The same cuts: all entries of the leaf before, and what the new one is longer by.
   const std::string entries = before.nodes[old.ordinal()].encoding.substr(kNodeHeadBytes);
   EXPECT_TRUE(old.entries().starts_with(entries));
-  EXPECT_LE(old.entries().size(), entries.size() + kLeafEntryBytes);
+  EXPECT_LE(old.entries().size(), entries.size() + 8 * kLeafEntryBytes);
 }
 
 TEST_F(OldEntriesTest, NoneWithoutAPathOrAnOldVersionOrShapes) {

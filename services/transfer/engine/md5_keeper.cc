@@ -126,7 +126,8 @@ awaitable<void> Md5Keeper::AwaitQuiet(Clock::time_point latest) {
   }
 }
 
-// Through all contents without an MD5, in order of their roots; gives way to commits until `latest`.
+// Through all contents without an MD5, in order of their roots; gives way to commits until
+// `latest`.
 awaitable<absl::Status> Md5Keeper::Sweep(Clock::time_point latest) {
   std::string after;
   while (true) {
