@@ -118,8 +118,9 @@ std::string BatchPipeline::Encode(const Batch& batch, uint16_t request) {
   std::string out;
   out.reserve(most);
   AppendControlFrame(FrameType::kPutBatch, request, message, &out);
+  channel_->PaceEncoder();
   for (const auto& [id, body] : data) {
-    const DataFrame frame = encoder_.Encode(id, body);
+    const DataFrame frame = channel_->encoder().Encode(id, body);
     uint8_t head[kDataFrameOverheadBytes];
     WriteDataFrameHead(frame, head);
     out.append(AsText(head)).append(AsText(frame.body));

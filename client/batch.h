@@ -13,7 +13,6 @@
 #include "client/channel.h"
 #include "client/file_chunks.h"
 #include "core/base/status.h"
-#include "core/framing/chunk_encoder.h"
 #include "core/framing/frame.h"
 #include "dray/wire/v1/wire.pb.h"
 
@@ -93,7 +92,6 @@ class BatchPipeline {
   const Operation operation_;
   Channel* const channel_;
   Retrier retrier_;
-  ChunkEncoder encoder_;
   std::deque<Batch> in_flight_;
   size_t in_flight_bytes_ = 0;
 };

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/base/clock.h"
+
 namespace dray {
 
 Channel::Channel(const ClientOptions* options, Cancellation* cancellation, Traffic* traffic)
@@ -19,6 +21,12 @@ absl::StatusOr<std::shared_ptr<Connection>> Channel::Connect() {
                                          .cancellation = cancellation_,
                                      }));
   return connection_;
+}
+
+void Channel::PaceEncoder() {
+  if (connection_ == nullptr) return;
+  level_.Observe({SteadyNow(), encoder_.spent(), connection_->link_time()});
+  encoder_.SetLevel(level_.level());
 }
 
 ChannelPool::ChannelPool(const ClientOptions* options, Cancellation* cancellation, Traffic* traffic)

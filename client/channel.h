@@ -14,6 +14,8 @@
 #include "client/socket.h"
 #include "client/tracker.h"
 #include "core/base/status.h"
+#include "core/framing/chunk_encoder.h"
+#include "core/framing/compression_level.h"
 
 namespace dray {
 
@@ -28,6 +30,10 @@ class Channel {
   absl::StatusOr<std::shared_ptr<Connection>> Connect();
   // The live connection's id, or empty.
   std::string connection_id() const { return connection_ == nullptr ? "" : connection_->id(); }
+  // Makes the frames of what goes over this connection.
+  ChunkEncoder& encoder() { return encoder_; }
+  // Fits the encoder's level to the link, before each piece of work.
+  void PaceEncoder();
   // Lets the connection go; it ends when the last call on it has.
   void Drop() { connection_.reset(); }
 
@@ -36,6 +42,8 @@ class Channel {
   Cancellation* const cancellation_;
   Traffic* const traffic_;
   std::shared_ptr<Connection> connection_;
+  ChunkEncoder encoder_;
+  CompressionLevel level_;
 };
 
 // Keeps channels that nobody uses, so that their connections are used again. Thread-safe.

@@ -23,7 +23,7 @@ absl::StatusOr<ChunkSender::Written> ChunkSender::Write(const UploadLedger::Want
   }
   const bool clear = !delta.empty() && delta.size() * kClearlyShorter <= whole_bytes;
   DataFrame frame;
-  if (!clear) frame = encoder_.Encode(chunk.id, raw);
+  if (!clear) frame = encoder_->Encode(chunk.id, raw);
   if (clear || (!delta.empty() && delta.size() < frame.frame_bytes())) {
     std::memcpy(out, delta.data(), delta.size());
     return Written{delta.size(), whole_bytes, true};
@@ -39,6 +39,7 @@ absl::StatusOr<std::string> ChunkSender::MakeDelta(const UploadLedger::WantedChu
   if (delta_ == nullptr) delta_.reset(new uint8_t[kMaxRawChunkBytes]);
   DRAY_ASSIGN_OR_RETURN(const size_t bytes, signature_->MakeDelta(raw, {delta_.get(), raw.size()}));
   if (bytes == 0) return std::string();
+  delta_encoder_.SetLevel(encoder_->level());
   const DataFrame shrunk = delta_encoder_.Encode(chunk.id, Bytes(delta_.get(), bytes));
   wire::v1::PutDelta message;
   message.set_ordinal(chunk.ordinal);

@@ -19,6 +19,9 @@ namespace dray {
 // a data frame. Not thread-safe.
 class ChunkSender {
  public:
+  // Compresses whole chunks with `encoder`, which outlives the sender.
+  explicit ChunkSender(ChunkEncoder* encoder) : encoder_(encoder) {}
+
   struct Written {
     size_t frame_bytes = 0;
     uint64_t credit_bytes = 0;  // that the frame is charged for: docs/format/wire.md, "Bases"
@@ -36,7 +39,7 @@ class ChunkSender {
                                         uint16_t request);
   absl::Status LoadBase(const std::shared_ptr<const wire::v1::PutBase>& base);
 
-  ChunkEncoder encoder_;
+  ChunkEncoder* const encoder_;
   ChunkEncoder delta_encoder_;
   std::unique_ptr<uint8_t[]> delta_;  // kMaxRawChunkBytes, once needed
   // The base loaded last: neighbours share it.

@@ -175,7 +175,9 @@ absl::Status Connection::SendSlowly(absl::Span<iovec> parts) {
       continue;
     }
     const size_t step = std::min(parts.front().iov_len, limit.step_bytes());
+    const absl::Time begun = SteadyNow();
     limit.Take(step);  // meanwhile the server owes nothing
+    limited_ns_ += absl::ToInt64Nanoseconds(SteadyNow() - begun);
     DRAY_RETURN_IF_ERROR(status());
     const Owed owed(this);
     DRAY_RETURN_IF_ERROR(socket_.SendSome(&parts, step));

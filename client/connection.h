@@ -76,6 +76,11 @@ class Connection {
   // OK while the connection lives.
   absl::Status status() const;
 
+  // How long the link has held what this side sends, in all; --bwlimit is part of the link.
+  absl::Duration link_time() const {
+    return socket_.link_time() + absl::Nanoseconds(limited_ns_.load());
+  }
+
   const wire::v1::Limits& limits() const { return limits_; }
   // Whether the server knows a feature.
   bool Knows(wire::v1::Feature feature) const {
@@ -138,6 +143,7 @@ class Connection {
 
   absl::Mutex write_mu_;
   std::atomic<int64_t> last_sent_ns_{0};
+  std::atomic<int64_t> limited_ns_{0};  // waited for the rate limit
 
   mutable absl::Mutex mu_;
   absl::Status status_ ABSL_GUARDED_BY(mu_);

@@ -34,8 +34,9 @@ constexpr char kChanged[] = "the file changed while it was read";
 // another hashes, and the connection's reader brings the answers.
 class Attempt : public RequestHandler {
  public:
-  Attempt(Connection* connection, const UploadRequest& request, const struct stat& state,
-          std::string operation_id, const Operation& operation, Trust trust, bool short_nodes);
+  Attempt(Channel* channel, Connection* connection, const UploadRequest& request,
+          const struct stat& state, std::string operation_id, const Operation& operation,
+          Trust trust, bool short_nodes);
 
   // `self` is this.
   absl::StatusOr<wire::v1::PutDone> Run(const std::shared_ptr<Attempt>& self);
@@ -80,6 +81,7 @@ class Attempt : public RequestHandler {
     return !failure_.ok() || done_.has_value() || ledger_.NextChunk() != nullptr;
   }
 
+  Channel* const channel_;
   Connection* const connection_;
   const UploadRequest& request_;
   const struct stat& state_;
@@ -107,16 +109,18 @@ class Attempt : public RequestHandler {
   std::optional<wire::v1::PutDone> done_ ABSL_GUARDED_BY(mu_);
 };
 
-Attempt::Attempt(Connection* connection, const UploadRequest& request, const struct stat& state,
-                 std::string operation_id, const Operation& operation, Trust trust,
-                 bool short_nodes)
-    : connection_(connection),
+Attempt::Attempt(Channel* channel, Connection* connection, const UploadRequest& request,
+                 const struct stat& state, std::string operation_id, const Operation& operation,
+                 Trust trust, bool short_nodes)
+    : channel_(channel),
+      connection_(connection),
       request_(request),
       state_(state),
       operation_id_(std::move(operation_id)),
       tracker_(operation.tracker),
       hash_cache_(operation.hash_cache),
       trust_(trust),
+      sender_(&channel->encoder()),
       ledger_(short_nodes && connection->Knows(wire::v1::SHORT_NODES)) {}
 
 absl::StatusOr<wire::v1::PutDone> Attempt::Run(const std::shared_ptr<Attempt>& self) {
@@ -314,6 +318,7 @@ std::vector<UploadLedger::WantedChunk> Attempt::TakeChunks() {
 
 absl::StatusOr<size_t> Attempt::EncodeData(absl::Span<const UploadLedger::WantedChunk> chunks) {
   uint8_t* at = buffer_.get();
+  channel_->PaceEncoder();
   for (const UploadLedger::WantedChunk& chunk : chunks) {
     uint8_t* const body = at + kDataFrameOverheadBytes;
     const MutableBytes raw(body, chunk.length_bytes);
@@ -405,8 +410,8 @@ absl::StatusOr<wire::v1::PutDone> UploadFile(const Operation& operation, Channel
     bool recalled = false;
     absl::StatusOr<wire::v1::PutDone> done = [&]() -> absl::StatusOr<wire::v1::PutDone> {
       DRAY_ASSIGN_OR_RETURN(const auto connection, channel->Connect());
-      const auto attempt = std::make_shared<Attempt>(connection.get(), request, state, operation_id,
-                                                     operation, trust, short_nodes);
+      const auto attempt = std::make_shared<Attempt>(channel, connection.get(), request, state,
+                                                     operation_id, operation, trust, short_nodes);
       auto ended = attempt->Run(attempt);
       recalled = attempt->recalled();
       return ended;

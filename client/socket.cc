@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "core/base/clock.h"
+#include "core/net/link_time.h"
 
 namespace dray {
 namespace {
@@ -164,6 +165,8 @@ absl::StatusOr<size_t> Socket::Receive(MutableBytes out, absl::Duration timeout)
     if (ready < 0 && errno != EINTR) return ErrnoStatus(errno, "poll");
   }
 }
+
+absl::Duration Socket::link_time() const { return LinkTime(fd_.get()); }
 
 bool Socket::writable() const {
   pollfd poll_fd = {fd_.get(), POLLOUT, 0};

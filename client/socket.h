@@ -46,6 +46,9 @@ class Socket {
   // closed.
   absl::StatusOr<size_t> Receive(MutableBytes out, absl::Duration timeout);
 
+  // LinkTime() of the socket (core/net/link_time.h).
+  absl::Duration link_time() const;
+
   // Whether something could be sent without waiting.
   bool writable() const;
 

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <random>
 #include <string>
 #include <vector>
 
@@ -85,6 +86,32 @@ TEST_F(LinksTest, OneMegabitPerSecond) {
   WriteRandomFile(stack_.Path("file"), 400'000, 22);
   link_.Set({.latency = absl::Milliseconds(20), .bits_per_second = 1'000'000});
   ExpectRoundTrip();
+}
+
+// Text of words that come again, some more often than others.
+std::string Prose(size_t bytes, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::vector<std::string> words(3000);
+  for (std::string& word : words) {
+    word.resize(3 + random() % 7);
+    for (char& letter : word) letter = static_cast<char>('a' + random() % 26);
+  }
+  std::string text;
+  while (text.size() < bytes) {
+    const size_t most = 1 + random() % words.size();
+    text += words[random() % most] + " ";
+  }
+  return text;
+}
+
+TEST_F(LinksTest, WhatGoesOverASlowLinkIsCompressedMore) {
+  WriteFile(stack_.Path("prose"), Prose(kFileBytes, 23));
+  const uint64_t fast = BytesMoved(stack_.DrayStats({"put", stack_.Path("prose"), ":/fast"}));
+  WriteFile(stack_.Path("prose"), Prose(kFileBytes, 24));
+  link_.Set({.latency = absl::Milliseconds(5), .bits_per_second = 5'000'000});
+  const CommandResult put = AtClient({"put", stack_.Path("prose"), ":/slow", "--json", "--stats"});
+  ASSERT_EQ(put.status, 0) << put.err;
+  EXPECT_LT(BytesMoved(put), fast * 95 / 100);
 }
 
 TEST_F(LinksTest, AResetPutGoesOn) {

@@ -5,6 +5,8 @@
 #include <cassert>
 #include <utility>
 
+#include "core/base/clock.h"
+
 namespace dray {
 namespace {
 
@@ -26,9 +28,8 @@ void ChunkEncoder::Free::operator()(ZSTD_CCtx_s* context) const { ZSTD_freeCCtx(
 
 ChunkEncoder::ChunkEncoder()
     : context_(ZSTD_createCCtx()), scratch_(new uint8_t[kMaxRawChunkBytes]) {
-  constexpr int kLevel = 1;
   // Without a context everything goes raw.
-  if (context_ != nullptr) ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_compressionLevel, kLevel);
+  if (context_ != nullptr) ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_compressionLevel, level_);
 }
 
 ChunkEncoder::ChunkEncoder(ChunkEncoder&&) noexcept = default;
@@ -51,6 +52,12 @@ DataFrame ChunkEncoder::Encode(const ChunkId& id, Bytes raw) {
   return frame;
 }
 
+void ChunkEncoder::SetLevel(int level) {
+  if (level == level_ || context_ == nullptr) return;
+  level_ = level;
+  ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_compressionLevel, level);
+}
+
 bool ChunkEncoder::WorthTrying(Bytes raw) {
   if (misses_ < kMissesBeforeSampling || misses_ % kWholeTrialInterval == 0) return true;
   if (raw.size() <= 2 * kSampleBytes) return true;
@@ -58,8 +65,10 @@ bool ChunkEncoder::WorthTrying(Bytes raw) {
 }
 
 size_t ChunkEncoder::Compress(Bytes raw) {
+  const absl::Time begun = SteadyNow();
   const size_t compressed_bytes = ZSTD_compress2(context_.get(), scratch_.get(),
                                                  PayingBytes(raw.size()), raw.data(), raw.size());
+  spent_ += SteadyNow() - begun;
   return ZSTD_isError(compressed_bytes) ? 0 : compressed_bytes;
 }
 

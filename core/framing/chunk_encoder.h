@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "absl/time/time.h"
 #include "core/base/bytes.h"
 #include "core/base/ids.h"
 #include "core/framing/data_frame.h"
@@ -28,6 +29,12 @@ class ChunkEncoder {
   // call. A zstd body is at least 3 % shorter than `raw`. REQUIRES: 1 to kMaxRawChunkBytes bytes.
   DataFrame Encode(const ChunkId& id, Bytes raw);
 
+  // zstd's level from now on; the lowest at first.
+  void SetLevel(int level);
+  int level() const { return level_; }
+  // How long compressing has taken in all.
+  absl::Duration spent() const { return spent_; }
+
  private:
   struct Free {
     void operator()(ZSTD_CCtx_s* context) const;
@@ -40,6 +47,8 @@ class ChunkEncoder {
   std::unique_ptr<ZSTD_CCtx_s, Free> context_;
   std::unique_ptr<uint8_t[]> scratch_;  // for a body that pays: kMaxRawChunkBytes
   uint32_t misses_ = 0;                 // chunks in a row that did not shrink
+  int level_ = 1;
+  absl::Duration spent_;
 };
 
 }  // namespace dray

@@ -18,9 +18,8 @@ using boost::asio::awaitable;
 // After so many chunks in a row for which a base was of no use, only one in kProbe is tried.
 constexpr size_t kManyMisses = 64;
 constexpr size_t kProbe = 16;
-// Finds what a base and a chunk share as well as higher levels do, and compresses what is new as
-// chunks are.
-constexpr int kPrefixLevel = 3;
+// Finds what a base and a chunk share as well as higher levels do.
+constexpr int kLeastLevel = 3;
 // A delta that is not shorter than the record by one part in so many is of no use.
 constexpr size_t kLeastGain = 16;
 // Head of a GetDelta frame, and its fields' tags and lengths.
@@ -100,7 +99,8 @@ const OfferedBase* DownloadBases::For(uint64_t index) {
   return &bases_[next_];
 }
 
-absl::StatusOr<ChunkAnswer> DownloadBases::Answer(SegmentStore& store, const SegmentRun& record) {
+absl::StatusOr<ChunkAnswer> DownloadBases::Answer(SegmentStore& store, const SegmentRun& record,
+                                                  int level) {
   ChunkAnswer answer;
   DRAY_ASSIGN_OR_RETURN(answer.record, ReadWholeRecord(store, record));
   if (misses_ >= kManyMisses && misses_++ % kProbe != 0) return answer;
@@ -110,8 +110,8 @@ absl::StatusOr<ChunkAnswer> DownloadBases::Answer(SegmentStore& store, const Seg
   const auto raw = RawChunk(*frame, {scratch.get(), kMaxRawChunkBytes});
   const size_t most_bytes = answer.record.size() - answer.record.size() / kLeastGain;
   if (!raw.ok() || most_bytes <= kDeltaOverheadBytes) return answer;
-  DRAY_RETURN_IF_ERROR(
-      MakeDelta(store, *record.base, *raw, most_bytes - kDeltaOverheadBytes, &answer));
+  DRAY_RETURN_IF_ERROR(MakeDelta(store, *record.base, *raw, most_bytes - kDeltaOverheadBytes,
+                                 std::max(level, kLeastLevel), &answer));
   if (answer.delta.empty()) {
     ++misses_;
   } else {
@@ -136,7 +136,7 @@ absl::Status DownloadBases::Load(SegmentStore& store, const OfferedBase& base) {
 }
 
 absl::Status DownloadBases::MakeDelta(SegmentStore& store, const OfferedBase& base, Bytes raw,
-                                      size_t most_bytes, ChunkAnswer* answer) {
+                                      size_t most_bytes, int level, ChunkAnswer* answer) {
   const absl::Status loaded = Load(store, base);
   if (!loaded.ok() && base.base) {
     spdlog::warn("a base cannot be read, the chunk is sent: {}", loaded.ToString());
@@ -145,21 +145,21 @@ absl::Status DownloadBases::MakeDelta(SegmentStore& store, const OfferedBase& ba
   DRAY_RETURN_IF_ERROR(loaded);
   const std::unique_ptr<uint8_t[]> out(new uint8_t[most_bytes]);
   const MutableBytes room(out.get(), most_bytes);
-  if (!base.base) return MakeSignatureDelta(raw, room, answer);
-  const size_t bytes =
-      CompressWithPrefix(raw, {bytes_.get(), base.base->raw_bytes()}, kPrefixLevel, room);
+  if (!base.base) return MakeSignatureDelta(raw, room, level, answer);
+  const size_t bytes = CompressWithPrefix(raw, {bytes_.get(), base.base->raw_bytes()}, level, room);
   answer->delta.assign(reinterpret_cast<const char*>(out.get()), bytes);
   return absl::OkStatus();
 }
 
-absl::Status DownloadBases::MakeSignatureDelta(Bytes raw, MutableBytes out, ChunkAnswer* answer) {
+absl::Status DownloadBases::MakeSignatureDelta(Bytes raw, MutableBytes out, int level,
+                                               ChunkAnswer* answer) {
   // Uncompressed it may be longer than the compressed record.
   const std::unique_ptr<uint8_t[]> delta(new uint8_t[raw.size()]);
   DRAY_ASSIGN_OR_RETURN(const size_t bytes, signature_->MakeDelta(raw, {delta.get(), raw.size()}));
   if (bytes == 0) return absl::OkStatus();
   const Bytes made(delta.get(), bytes);
   const size_t room = std::min(out.size(), bytes - 1);
-  const size_t packed = CompressWithPrefix(made, {}, kPrefixLevel, out.first(room));
+  const size_t packed = CompressWithPrefix(made, {}, level, out.first(room));
   if (packed > 0) {
     answer->delta.assign(reinterpret_cast<const char*>(out.data()), packed);
     answer->delta_raw_bytes = static_cast<uint32_t>(bytes);

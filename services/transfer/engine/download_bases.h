@@ -60,15 +60,16 @@ class DownloadBases {
   }
 
   // Makes the answer for one chunk, whose base For() has told: whichever is shorter. DATA_LOSS when
-  // the chunk's record cannot be read, INVALID_ARGUMENT for a signature that cannot be. Blocks.
-  absl::StatusOr<ChunkAnswer> Answer(SegmentStore& store, const SegmentRun& record);
+  // the chunk's record cannot be read, INVALID_ARGUMENT for a signature that cannot be. `level`:
+  // zstd's, or a higher one where that finds more of the base. Blocks.
+  absl::StatusOr<ChunkAnswer> Answer(SegmentStore& store, const SegmentRun& record, int level);
 
  private:
   explicit DownloadBases(std::vector<OfferedBase> bases) : bases_(std::move(bases)) {}
   // Fills in the delta; leaves it empty when there is none shorter than `most_bytes`.
   absl::Status MakeDelta(SegmentStore& store, const OfferedBase& base, Bytes raw, size_t most_bytes,
-                         ChunkAnswer* answer);
-  absl::Status MakeSignatureDelta(Bytes raw, MutableBytes out, ChunkAnswer* answer);
+                         int level, ChunkAnswer* answer);
+  absl::Status MakeSignatureDelta(Bytes raw, MutableBytes out, int level, ChunkAnswer* answer);
   absl::Status Load(SegmentStore& store, const OfferedBase& base);
 
   std::vector<OfferedBase> bases_;

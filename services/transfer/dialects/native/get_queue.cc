@@ -4,7 +4,9 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/clock.h"
 #include "core/base/path.h"
+#include "core/net/link_time.h"
 #include "core/net/spawn.h"
 #include "core/telemetry/logging.h"
 #include "services/transfer/dialects/native/connection.h"
@@ -60,9 +62,9 @@ absl::StatusOr<std::unique_ptr<DownloadBases>> TakeBases(wire::v1::Get* get, boo
 
 // The frames for some records, from the `next`th on, until they are long enough to be sent.
 absl::Status MakeFrames(SegmentStore& store, absl::Span<const SegmentRun> records, uint16_t request,
-                        DownloadBases* bases, size_t* next, std::string* frames) {
+                        DownloadBases* bases, int level, size_t* next, std::string* frames) {
   while (*next < records.size() && frames->size() < kAnswersBytes) {
-    DRAY_ASSIGN_OR_RETURN(ChunkAnswer answer, bases->Answer(store, records[*next]));
+    DRAY_ASSIGN_OR_RETURN(ChunkAnswer answer, bases->Answer(store, records[*next], level));
     ++*next;
     if (!answer.record.empty()) {
       frames->append(answer.record);
@@ -216,10 +218,15 @@ awaitable<absl::Status> GetQueue::SendAnswers(uint16_t request, Download* downlo
     const size_t first = next;
     std::string frames;
     absl::Status status;
-    auto job = [&] { status = MakeFrames(store, records, request, bases, &next, &frames); };
+    auto job = [&] {
+      const absl::Time begun = SteadyNow();
+      status = MakeFrames(store, records, request, bases, level_.level(), &next, &frames);
+      compressing_ += SteadyNow() - begun;
+    };
     co_await connection_->engine().disk->Run(job);
     Transport& transport = connection_->transport();
     if (transport.broken()) co_return absl::UnavailableError("the connection is lost");
+    level_.Observe({SteadyNow(), compressing_, LinkTime(transport.fd())});
     transport.Send(frames);
     for (size_t i = first; i < next; ++i) download->transfer().Moved(records[i].content_bytes);
     if (RequestTable::Request* const found = connection_->requests().Find(request)) {

@@ -7,7 +7,9 @@
 #include <memory>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "core/base/status.h"
+#include "core/framing/compression_level.h"
 #include "dray/wire/v1/wire.pb.h"
 #include "services/transfer/dialects/native/frame_reader.h"
 
@@ -57,6 +59,9 @@ class GetQueue {
   Connection* const connection_;
   std::deque<Waiting> waiting_;
   bool serving_ = false;
+  // Of what is made here; what lies compressed is sent as it lies.
+  CompressionLevel level_;
+  absl::Duration compressing_;
 };
 
 }  // namespace dray::transfer::native
