@@ -102,8 +102,15 @@ def run_client(command, environment=None):
         return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, output.read().decode(errors="replace")
 
 
+def written_bytes(pid):
+    """What it has written to files so far (sendmsg(2) does not count): write_bytes would leave out what lies in memory."""
+    with open(f"/proc/{pid}/io", encoding="ascii") as file:
+        return int(next(line for line in file if line.startswith("wchar:")).split()[1])
+
+
 def measure(command, server_pids, bytes_of, environment=None):
     before = sum(cpu_seconds(pid) for pid in server_pids)
+    written = sum(written_bytes(pid) for pid in server_pids)
     for pid in server_pids:
         reset_peak(pid)
     watch = PeakWatch(server_pids)
@@ -111,8 +118,9 @@ def measure(command, server_pids, bytes_of, environment=None):
     server_peak = watch.stop()
     time.sleep(0.2)
     server_cpu = sum(cpu_seconds(pid) for pid in server_pids) - before
+    written = sum(written_bytes(pid) for pid in server_pids) - written
     return {"wall": wall, "client_cpu": client_cpu, "server_cpu": server_cpu, "client_mib": client_peak,
-            "server_mib": server_peak, "bytes": bytes_of(out)}
+            "server_mib": server_peak, "bytes": bytes_of(out), "written": written}
 
 
 def dray_bytes(out):
