@@ -56,7 +56,7 @@ class DeltaResumeTest : public ::testing::Test {
     auto dray = stack_.StartDray({"put", stack_.Path("new"), ":/file", "--json", "--stats"});
     const uint64_t before = FolderBytes(stack_.StoreFolder());
     EXPECT_TRUE(Eventually(absl::Seconds(60), [&] {
-      return FolderBytes(stack_.StoreFolder()) > before + kFileBytes / 2;
+      return FolderBytes(stack_.StoreFolder()) > before + kFileBytes * 3 / 4;
     }));
     EXPECT_FALSE(dray->process().Poll().has_value()) << "it was too quick to be interrupted";
     return dray;
@@ -107,7 +107,8 @@ TEST_F(DeltaResumeTest, APutOutlivesItsServer) {
   stack_.transfer().Start();
   const CommandResult done = put->Finish(absl::Minutes(2));
   ASSERT_EQ(done.status, 0) << done.err;
-  EXPECT_LT(BytesMoved(done), whole * 14 / 10);
+  // Up to 64 MiB of chunks may have been sent and not yet acknowledged: half of the file.
+  EXPECT_LT(BytesMoved(done), whole * 16 / 10);
   ExpectPut();
 }
 
