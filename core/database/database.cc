@@ -58,6 +58,12 @@ absl::StatusCode CodeFor(int code) {
   }
 }
 
+// SQLite counts its memory under one lock, for numbers that nobody asks for: a sixth of a writer's
+// time. Once in a process, before anything else of it.
+void KeepNoMemoryStatistics() {
+  [[maybe_unused]] static const int done = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 // Without the folders, which are nobody's business but the operator's.
 std::string FileNameOf(sqlite3* handle) {
   const char* const file = handle == nullptr ? nullptr : sqlite3_db_filename(handle, "main");
@@ -131,6 +137,7 @@ bool Statement::IsNull(int column) const {
 absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& file, Mode mode) {
   const int access =
       mode == Mode::kReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+  KeepNoMemoryStatistics();
   sqlite3* handle = nullptr;
   const int code = sqlite3_open_v2(file.c_str(), &handle, access | SQLITE_OPEN_NOMUTEX, nullptr);
   std::unique_ptr<Database> database(new Database(handle));
