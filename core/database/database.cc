@@ -58,8 +58,8 @@ absl::StatusCode CodeFor(int code) {
   }
 }
 
-// SQLite counts its memory under one lock, for numbers that nobody asks for: a sixth of a writer's
-// time. Once in a process, before anything else of it.
+// SQLite counts its memory under one lock, for numbers that nobody asks for. Once in a process,
+// before anything else of it.
 void KeepNoMemoryStatistics() {
   [[maybe_unused]] static const int done = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
