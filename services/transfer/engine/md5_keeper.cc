@@ -14,6 +14,7 @@
 #include "core/base/path.h"
 #include "core/net/spawn.h"
 #include "core/telemetry/logging.h"
+#include "services/transfer/engine/activity.h"
 #include "services/transfer/engine/delta_client.h"
 #include "services/transfer/engine/file_reader.h"
 
@@ -116,11 +117,13 @@ awaitable<void> Md5Keeper::Watch() {
   }
 }
 
-// Until no commit has come for kAfterCommit, or until `latest`.
+// Until nothing is under way and no commit has come for kAfterCommit, or until `latest`.
 awaitable<void> Md5Keeper::AwaitQuiet(Clock::time_point latest) {
   while (true) {
-    const Clock::time_point quiet = std::min(last_commit_ + kAfterCommit, latest);
-    if (quiet <= Clock::now()) co_return;
+    const Clock::time_point now = Clock::now();
+    const bool busy = engine_.activity->transfer_count() > 0;
+    const Clock::time_point quiet = std::min((busy ? now : last_commit_) + kAfterCommit, latest);
+    if (quiet <= now) co_return;
     wait_.expires_at(quiet);
     co_await wait_.async_wait(kAwaitable);
   }

@@ -23,16 +23,16 @@
 
 namespace dray::transfer {
 
-// Sees to it that delta learns the MD5 of every content, once: when commits have paused, in the
-// background, one file after the other on a thread that yields to all others; at once for whoever
-// waits for it. Thread-safe, but for Start(). Everything in `engine`, and the event loop of
-// `executor`, outlive it; that loop is stopped before it is destroyed.
+// Sees to it that delta learns the MD5 of every content, once: when nothing moves and commits have
+// paused, in the background, one file after the other on a thread that yields to all others; at
+// once for whoever waits for it. Thread-safe, but for Start(). Everything in `engine`, and the
+// event loop of `executor`, outlive it; that loop is stopped before it is destroyed.
 class Md5Keeper {
  public:
   // How long no commit has to come before contents are read again: beside an upload, the reading
   // would take the processor and the disk from it, and every file would be a commit here.
   static constexpr std::chrono::milliseconds kAfterCommit{1000};
-  // Commits that never pause hold it up no longer than this.
+  // Traffic that never pauses holds it up no longer than this.
   static constexpr std::chrono::seconds kLongestWait{30};
   // Files that are computed at once for whoever waits; larger ones wait in line.
   static constexpr uint64_t kSmallBytes = 32u << 20;
