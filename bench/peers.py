@@ -108,6 +108,16 @@ def written_bytes(pid):
         return int(next(line for line in file if line.startswith("wchar:")).split()[1])
 
 
+def settle(server_pids, limit=60):
+    """Waits until the servers have had nothing to do for longer than the second after which they begin what a put leaves to the background."""
+    spent, quiet, end = sum(cpu_seconds(pid) for pid in server_pids), 0, time.monotonic() + limit
+    while quiet < 5 and time.monotonic() < end:
+        time.sleep(0.3)
+        now = sum(cpu_seconds(pid) for pid in server_pids)
+        quiet = quiet + 1 if now - spent < 0.05 else 0
+        spent = now
+
+
 def measure(command, server_pids, bytes_of, environment=None):
     before = sum(cpu_seconds(pid) for pid in server_pids)
     written = sum(written_bytes(pid) for pid in server_pids)

@@ -4,7 +4,11 @@
 
 #include <cstring>
 #include <memory>
+#include <optional>
+#include <thread>
+#include <utility>
 
+#include "client/work_queue.h"
 #include "core/base/file.h"
 #include "core/chunking/chunker.h"
 #include "core/chunking/sha256.h"
@@ -28,30 +32,95 @@ size_t Cut(Bytes data, bool last, uint64_t offset, std::vector<HashedChunk>* chu
   return at;
 }
 
+// A piece of a file, cut into chunks that are not hashed yet.
+struct Block {
+  std::unique_ptr<uint8_t[]> bytes{new uint8_t[kMaxChunkBytes + kBlockBytes]};
+  std::vector<HashedChunk> chunks;  // views into bytes
+  bool last = false;
+};
+
+// Reads a file block by block and cuts it.
+class FileCutter {
+ public:
+  FileCutter(int fd, uint64_t start_bytes) : fd_(fd), offset_(start_bytes) {}
+
+  absl::Status Next(Block* block) {
+    std::memcpy(block->bytes.get(), rest_.get(), rest_bytes_);
+    DRAY_ASSIGN_OR_RETURN(
+        const size_t read,
+        ReadAt(fd_, offset_ + rest_bytes_, {block->bytes.get() + rest_bytes_, kBlockBytes}));
+    block->last = read < kBlockBytes;
+    const Bytes data(block->bytes.get(), rest_bytes_ + read);
+    block->chunks.clear();
+    const size_t cut = Cut(data, block->last, offset_, &block->chunks);
+    offset_ += cut;
+    rest_bytes_ = data.size() - cut;
+    std::memcpy(rest_.get(), data.data() + cut, rest_bytes_);
+    return absl::OkStatus();
+  }
+  // Where the chunks cut so far end in the file.
+  uint64_t offset() const { return offset_; }
+
+ private:
+  const int fd_;
+  uint64_t offset_;
+  // What is read and in no chunk yet.
+  const std::unique_ptr<uint8_t[]> rest_{new uint8_t[kMaxChunkBytes]};
+  size_t rest_bytes_ = 0;
+};
+
+absl::Status HashBlock(
+    Block* block, const std::function<absl::Status(absl::Span<const HashedChunk>)>& on_chunks) {
+  HashAll(absl::MakeSpan(block->chunks));
+  return block->chunks.empty() ? absl::OkStatus() : on_chunks(block->chunks);
+}
+
+// What follows `first`, which `cutter` has cut: a thread of its own reads and cuts ahead while this
+// one hashes.
+absl::Status HashRest(FileCutter* cutter, Block first,
+                      const std::function<absl::Status(absl::Span<const HashedChunk>)>& on_chunks) {
+  constexpr size_t kBlocks = 3;
+  WorkQueue<Block> empty(kBlocks), cut(kBlocks);
+  absl::Status read;
+  std::thread reader([&] {
+    for (bool last = false; read.ok() && !last;) {
+      std::optional<Block> block = empty.Pop();
+      if (!block) break;
+      read = cutter->Next(&*block);
+      last = block->last;
+      if (read.ok()) cut.Push(*std::move(block));
+    }
+    cut.Close();
+  });
+  for (size_t i = 1; i < kBlocks; ++i) empty.Push(Block());
+  absl::Status hashed = HashBlock(&first, on_chunks);
+  empty.Push(std::move(first));
+  while (hashed.ok()) {
+    std::optional<Block> block = cut.Pop();
+    if (!block) break;
+    hashed = HashBlock(&*block, on_chunks);
+    empty.Push(*std::move(block));
+  }
+  empty.Abort();
+  reader.join();
+  return hashed.ok() ? read : hashed;
+}
+
 }  // namespace
 
 absl::StatusOr<uint64_t> HashFile(
     int fd, uint64_t start_bytes,
     const std::function<absl::Status(absl::Span<const HashedChunk>)>& on_chunks) {
   ::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-  const std::unique_ptr<uint8_t[]> buffer(new uint8_t[kBlockBytes + kMaxChunkBytes]);
-  std::vector<HashedChunk> chunks;
-  size_t kept = 0;                // bytes at the buffer's start that are not in a chunk yet
-  uint64_t offset = start_bytes;  // of the buffer's start in the file
-  for (bool last = false; !last;) {
-    DRAY_ASSIGN_OR_RETURN(const size_t read,
-                          ReadAt(fd, offset + kept, {buffer.get() + kept, kBlockBytes}));
-    last = read < kBlockBytes;
-    const Bytes data(buffer.get(), kept + read);
-    chunks.clear();
-    const size_t cut = Cut(data, last, offset, &chunks);
-    HashAll(absl::MakeSpan(chunks));
-    if (!chunks.empty()) DRAY_RETURN_IF_ERROR(on_chunks(chunks));
-    kept = data.size() - cut;
-    offset += cut;
-    std::memmove(buffer.get(), buffer.get() + cut, kept);
+  FileCutter cutter(fd, start_bytes);
+  Block first;
+  DRAY_RETURN_IF_ERROR(cutter.Next(&first));
+  if (first.last) {
+    DRAY_RETURN_IF_ERROR(HashBlock(&first, on_chunks));
+  } else {
+    DRAY_RETURN_IF_ERROR(HashRest(&cutter, std::move(first), on_chunks));
   }
-  return offset;
+  return cutter.offset();
 }
 
 std::vector<HashedChunk> CutContents(Bytes contents) {
