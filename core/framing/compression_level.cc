@@ -5,8 +5,8 @@
 namespace dray {
 namespace {
 
-// Levels worth having, and how much longer each takes than the one before it, for chunks of source
-// text (framing_benchmark). Between them nothing is gained that a chunk's length would show.
+// Levels worth having, and about how much longer each takes than the one before it. Too low a
+// guess is corrected: a level that takes more than its share is left again.
 struct Rung {
   int level;
   double times_slower;
