@@ -96,7 +96,8 @@ TEST_F(DeltaResumeTest, AKilledPutGoesOn) {
   put->process().Signal(SIGKILL);
   EXPECT_EQ(put->Finish(absl::Seconds(30)).status, 128 + SIGKILL);
   const CommandResult again = stack_.DrayStats({"put", stack_.Path("new"), ":/file"});
-  EXPECT_LT(BytesMoved(again), whole * 7 / 10);
+  // A quarter had not arrived, and up to 64 MiB that had, half of the file, may be unacknowledged.
+  EXPECT_LT(BytesMoved(again), whole * 85 / 100);
   ExpectPut();
 }
 
