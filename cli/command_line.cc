@@ -25,6 +25,7 @@ Examples:
   dray get --version 1 :/notes.txt old  an old one
   dray get --at yesterday :/backup .    a folder as it was
   dray rm :/notes.txt                   gone, until: dray restore :/notes.txt
+  dray retention :/ --keep 90d          how long old versions are kept; for ever if nothing is said
 
 Settings come from flags, then the environment (DRAY_SERVER, DRAY_CONNECTIONS, DRAY_RETRIES, DRAY_LOG),
 then the config file: of one that is in several, the first counts.
@@ -110,6 +111,8 @@ void AddTransfers(CLI::App* app, CommandLine* line) {
   get->add_option("--version", line->version, "This version instead of the newest (files)")
       ->excludes(AddAt(get, line));
   get->add_flag("--fsync", line->sync, "Sync each file to disk before it takes its name");
+  get->add_flag("--checksum", line->checksum,
+                "Read what is here, also files that look as they did last time");
   get->add_flag("--keep-special-modes", line->keep_special_modes,
                 "Keep setuid, setgid and sticky bits, which are dropped otherwise");
 }
@@ -118,6 +121,45 @@ void AddSync(CLI::App* app, CommandLine* line) {
   CLI::App* sync = AddVerb(app, line, "sync", "Make one folder as another is", Verb::kSync,
                            "SRC DST: two folders, one of them on a server", 2, 2);
   AddSyncFlags(sync, line);
+}
+
+void AddRetention(CLI::App* app, CommandLine* line) {
+  CLI::App* retention = AddVerb(
+      app, line, "retention", "How long old versions are kept: tell, or set", Verb::kRetention,
+      "NAME: a name on the server; without one, all rules are told", 0, 1);
+  CLI::Option* last =
+      retention
+          ->add_option("--keep-last", line->keep_last, "Keep the newest N versions of each file")
+          ->option_text("N")
+          ->check(CLI::Range(uint64_t{1}, uint64_t{1'000'000'000}));
+  CLI::Option* keep =
+      retention
+          ->add_option("--keep", line->keep,
+                       "Keep each version until so long after it was replaced or deleted")
+          ->option_text("TIME");
+  retention
+      ->add_flag("--forever", line->forever,
+                 "Remove the rule of NAME: that of a folder above applies, or everything is kept")
+      ->excludes(last)
+      ->excludes(keep);
+  retention->footer(
+      "A rule holds for NAME and all beneath it, but where a longer name has a rule of its own. "
+      "Where\n"
+      "there is no rule, every version is kept for ever. With --keep-last and --keep, a version "
+      "goes\n"
+      "when neither keeps it. What is there never goes: only what was replaced or deleted, and "
+      "its\n"
+      "name once nothing else of it is left. What has gone cannot be had back. NAME need not be "
+      "there\n"
+      "yet.\n\n"
+      "TIME: 90m, 12h, 30d, 6w, 1y, 1y6w (units s m h d w y).\n\n"
+      "Examples:\n"
+      "  dray retention                                    all rules\n"
+      "  dray retention :/logs/today                       which one applies to a name\n"
+      "  dray retention :/ --keep 90d                      for everything\n"
+      "  dray retention :/dumps --keep-last 7              otherwise for one folder\n"
+      "  dray retention :/work --keep-last 10 --keep 1y    the newest 10, and all of a year\n"
+      "  dray retention :/work --forever                   no rule of its own any more");
 }
 
 void AddNames(CLI::App* app, CommandLine* line) {
@@ -144,6 +186,7 @@ void AddNames(CLI::App* app, CommandLine* line) {
               Verb::kRestore, "NAME: a name on the server", 1, 1);
   restore->add_option("--version", line->version,
                       "Make this version the newest; without it, undo the deletion");
+  AddRetention(app, line);
   CLI::App* status =
       AddVerb(app, line, "status", "How the server and the parts behind it are, and what moves now",
               Verb::kStatus, "", 0, 0);

@@ -9,7 +9,19 @@
 
 namespace dray {
 
-enum class Verb { kPut, kGet, kSync, kList, kStat, kRemove, kMove, kLog, kRestore, kStatus };
+enum class Verb {
+  kPut,
+  kGet,
+  kSync,
+  kList,
+  kStat,
+  kRemove,
+  kMove,
+  kLog,
+  kRestore,
+  kRetention,
+  kStatus
+};
 
 // A pattern of sync's, or a file of them.
 struct FilterFlag {
@@ -37,7 +49,7 @@ struct CommandLine {
   std::string at;                      // get, ls, stat: a time (moment.h)
   bool if_absent = false;              // put
   std::optional<uint64_t> if_version;  // put
-  bool checksum = false;               // put, sync
+  bool checksum = false;               // put, get, sync
   bool sync = false;                   // get, sync
   bool keep_special_modes = false;     // get, sync
   bool delete_extra = false;           // sync
@@ -47,6 +59,9 @@ struct CommandLine {
   bool itemize = false;                // sync
   bool update = false;                 // sync
   uint64_t bytes_per_second = 0;       // sync; 0: as fast as can be
+  std::optional<uint64_t> keep_last;   // retention
+  std::optional<std::string> keep;     // retention: a length of time (retention.h)
+  bool forever = false;                // retention
   bool watch = false;                  // status
 };
 

@@ -12,6 +12,7 @@
 #include "cli/moment.h"
 #include "cli/naming.h"
 #include "cli/remote_name.h"
+#include "cli/retention.h"
 #include "cli/sync.h"
 #include "core/base/path.h"
 
@@ -50,9 +51,12 @@ class Command {
   int Move();
   int Log();
   int Restore();
+  int Retention();
   int Status();
   int Watch();
 
+  absl::Status ChangeRetention();
+  void ShowRetention(const std::string& path, const wire::v1::Retention* rule);
   absl::Status ListOne(const RemoteName& name, bool titled);
   absl::StatusOr<Standing> StandingOf(const std::string& path);
   int Finish(const Outcome& outcome);
@@ -66,6 +70,7 @@ class Command {
   std::vector<RemoteName> remotes_;  // the names on the server, in order
   std::vector<std::string> locals_;  // the local ones
   int64_t at_ns_ = 0;                // of --at; 0: now
+  uint64_t keep_ns_ = 0;             // of --keep; 0: not given
   SyncOptions sync_options_;
   std::unique_ptr<Client> client_;
 };
@@ -109,6 +114,13 @@ absl::Status Command::Prepare() {
                           ParseMoment(line_.at, absl::Now(), absl::LocalTimeZone()));
     at_ns_ = absl::ToUnixNanos(at);
   }
+  if (line_.keep) {
+    DRAY_ASSIGN_OR_RETURN(keep_ns_, ParseKeep(*line_.keep));
+  }
+  if (line_.verb == Verb::kRetention && names.empty() &&
+      (keep_ns_ > 0 || line_.keep_last || line_.forever)) {
+    return absl::InvalidArgumentError("a rule is set for a name; that of everything is :/");
+  }
   ClientOptions options;
   options.server = server;
   options.connections = line_.connections;
@@ -145,6 +157,8 @@ int Command::Run() {
       return Log();
     case Verb::kRestore:
       return Restore();
+    case Verb::kRetention:
+      return Retention();
     case Verb::kStatus:
       return Status();
   }
@@ -215,6 +229,7 @@ int Command::Get() {
   }
   GetOptions options;
   options.sync = line_.sync;
+  options.checksum = line_.checksum;
   options.keep_special_modes = line_.keep_special_modes;
   return Finish(client_->Get(*jobs, options));
 }
@@ -323,6 +338,36 @@ int Command::Log() {
 
 int Command::Restore() {
   return Changed("restore", client_->Restore(remotes_[0].path, line_.version), remotes_[0].path);
+}
+
+absl::Status Command::ChangeRetention() {
+  if (line_.forever) return client_->RemoveRetention(remotes_[0].path);
+  if (keep_ns_ == 0 && !line_.keep_last) return absl::OkStatus();
+  wire::v1::Retention rule;
+  rule.set_path(remotes_[0].path);
+  rule.set_keep_last(line_.keep_last.value_or(0));
+  rule.set_keep_ns(keep_ns_);
+  return client_->SetRetention(rule);
+}
+
+void Command::ShowRetention(const std::string& path, const wire::v1::Retention* rule) {
+  console_.Print(line_.json ? RetentionJson(path, rule) : RetentionLine(path, rule));
+}
+
+// What was changed is told as well: after --forever, another rule may apply.
+int Command::Retention() {
+  const std::string path = remotes_.empty() ? "" : remotes_[0].path;
+  if (const absl::Status changed = ChangeRetention(); !changed.ok()) return Fail(changed, path);
+  const auto rules = client_->Retentions();
+  if (!rules.ok()) return Fail(rules.status());
+  if (!remotes_.empty()) {
+    ShowRetention(path, RuleFor(*rules, path));
+  } else if (!rules->empty()) {
+    for (const wire::v1::Retention& rule : *rules) ShowRetention(rule.path(), &rule);
+  } else if (!line_.json) {
+    ShowRetention("", nullptr);
+  }
+  return kExitDone;
 }
 
 // Ends when the user interrupts it.

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <memory>
-#include <string>
 #include <thread>
 #include <utility>
 
@@ -13,6 +12,7 @@
 #include "core/base/file.h"
 #include "core/chunking/chunker.h"
 #include "core/chunking/sha256.h"
+#include "core/chunking/zero_chunk.h"
 
 namespace dray {
 namespace {
@@ -48,15 +48,9 @@ class GroupChecker {
   const std::unique_ptr<uint8_t[]> buffer_;
 };
 
-const std::string& Zeroes() {
-  static const std::string& zeroes = *new std::string(kMaxChunkBytes, '\0');
-  return zeroes;
-}
-
 // What a hole is cut into.
 bool IsZeroChunk(const FileChunk& chunk) {
-  static const ChunkId id = Sha256(AsBytes(Zeroes())).As<ChunkTag>();
-  return chunk.length_bytes == kMaxChunkBytes && chunk.id == id;
+  return chunk.length_bytes == kMaxChunkBytes && chunk.id == ZeroChunkId();
 }
 
 bool Follows(const LocalCopy& before, const LocalCopy& next) {
@@ -67,57 +61,90 @@ bool Follows(const LocalCopy& before, const LocalCopy& next) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<size_t>> ChunkCopier::Copy(absl::Span<const LocalCopy> copies) const {
+// Chunks that are copied in one go: [first, end) of all copies. Or one of zeroes.
+struct ChunkCopier::Run {
+  size_t first = 0;
+  size_t end = 0;
   uint64_t bytes = 0;
-  for (const LocalCopy& copy : copies) bytes += copy.chunk.length_bytes;
-  const size_t half = bytes < kThreadBytes ? 0 : copies.size() / 2;
-  std::vector<size_t> wrong;
-  std::vector<size_t> wrong_later;
-  absl::Status later;
-  std::thread second([&] { later = CopyPart(copies.subspan(half), half, &wrong_later); });
-  const absl::Status first = CopyPart(copies.first(half), 0, &wrong);
-  second.join();
-  DRAY_RETURN_IF_ERROR(first);
-  DRAY_RETURN_IF_ERROR(later);
-  wrong.insert(wrong.end(), wrong_later.begin(), wrong_later.end());
-  return wrong;
+  bool zeroes = false;
+};
+
+std::vector<ChunkCopier::Run> ChunkCopier::RunsOf(absl::Span<const LocalCopy> copies) {
+  std::vector<Run> runs;
+  for (size_t i = 0; i < copies.size(); ++i) {
+    const uint64_t bytes = copies[i].chunk.length_bytes;
+    const bool zeroes = IsZeroChunk(copies[i].chunk);
+    if (runs.empty() || zeroes || runs.back().zeroes || runs.back().bytes >= kRunBytes ||
+        !Follows(copies[i - 1], copies[i])) {
+      runs.push_back({.first = i, .zeroes = zeroes});
+    }
+    runs.back().end = i + 1;
+    runs.back().bytes += bytes;
+  }
+  return runs;
 }
 
-absl::Status ChunkCopier::CopyPart(absl::Span<const LocalCopy> copies, size_t first,
-                                   std::vector<size_t>* wrong) const {
-  if (copies.empty()) return absl::OkStatus();
+// Two threads take one run after the other. Only one of them copies at a time, since the kernel
+// lets one write to a file at a time and the other would wait at the processor's cost; meanwhile
+// the other one checks.
+absl::StatusOr<std::vector<size_t>> ChunkCopier::Copy(absl::Span<const LocalCopy> copies) const {
+  const std::vector<Run> runs = RunsOf(copies);
+  Progress progress;
+  uint64_t bytes = 0;
+  for (const Run& run : runs) bytes += run.bytes;
+  std::thread second;
+  if (bytes >= kThreadBytes) {
+    second = std::thread([&] { CopyRuns(copies, runs, &progress); });
+  }
+  CopyRuns(copies, runs, &progress);
+  if (second.joinable()) second.join();
+  absl::MutexLock lock(&progress.mutex);
+  DRAY_RETURN_IF_ERROR(progress.status);
+  std::sort(progress.wrong.begin(), progress.wrong.end());
+  return std::move(progress.wrong);
+}
+
+void ChunkCopier::CopyRuns(absl::Span<const LocalCopy> copies, absl::Span<const Run> runs,
+                           Progress* progress) const {
   GroupChecker checker(incoming_->part());
-  std::vector<FileChunk> group;
-  for (size_t at = 0; at < copies.size();) {
-    DRAY_RETURN_IF_ERROR(cancellation_->Check());
-    if (IsZeroChunk(copies[at].chunk)) {  // stays a hole
-      DRAY_RETURN_IF_ERROR(incoming_->Write(copies[at].chunk.offset_bytes, AsBytes(Zeroes())));
-      on_done_(kMaxChunkBytes);
-      ++at;
+  while (true) {
+    const Run* run = nullptr;
+    {
+      absl::MutexLock lock(&progress->mutex);
+      if (progress->next == runs.size() || !progress->status.ok()) return;
+      run = &runs[progress->next++];
+      progress->status = cancellation_->Check();
+      if (progress->status.ok()) progress->status = CopyRun(copies, *run);
+      if (!progress->status.ok()) return;
+    }
+    if (run->zeroes) {
+      on_done_(run->bytes);
       continue;
     }
-    size_t end = at;
-    uint64_t bytes = 0;
-    do {
-      bytes += copies[end++].chunk.length_bytes;
-    } while (end < copies.size() && bytes < kRunBytes && Follows(copies[end - 1], copies[end]) &&
-             !IsZeroChunk(copies[end].chunk));
-    DRAY_RETURN_IF_ERROR(incoming_->Copy(copies[at].from, copies[at].from_offset,
-                                         copies[at].chunk.offset_bytes, bytes));
-    while (at < end) {
-      group.clear();
-      const size_t begin = at;
-      for (; at < end && group.size() < kGroup; ++at) group.push_back(copies[at].chunk);
-      checker.Check(group, [&](size_t i, bool right) {
+    std::vector<size_t> wrong;
+    for (size_t at = run->first; at < run->end;) {
+      const auto group = copies.subspan(at, std::min(kGroup, run->end - at));
+      std::vector<FileChunk> chunks;
+      for (const LocalCopy& copy : group) chunks.push_back(copy.chunk);
+      checker.Check(chunks, [&](size_t i, bool right) {
         if (right) {
-          on_done_(group[i].length_bytes);
+          on_done_(chunks[i].length_bytes);
         } else {
-          wrong->push_back(first + begin + i);
+          wrong.push_back(at + i);
         }
       });
+      at += group.size();
     }
+    absl::MutexLock lock(&progress->mutex);
+    progress->wrong.insert(progress->wrong.end(), wrong.begin(), wrong.end());
   }
-  return absl::OkStatus();
+}
+
+absl::Status ChunkCopier::CopyRun(absl::Span<const LocalCopy> copies, const Run& run) const {
+  const LocalCopy& first = copies[run.first];
+  // Zeroes stay a hole.
+  if (run.zeroes) return incoming_->Write(first.chunk.offset_bytes, ZeroChunk());
+  return incoming_->Copy(first.from, first.from_offset, first.chunk.offset_bytes, run.bytes);
 }
 
 absl::StatusOr<std::vector<bool>> ChunkCopier::CheckInPlace(

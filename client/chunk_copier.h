@@ -5,6 +5,8 @@
 #include <functional>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
 #include "client/cancellation.h"
 #include "client/chunk_list.h"
@@ -37,8 +39,19 @@ class ChunkCopier {
   absl::StatusOr<std::vector<bool>> CheckInPlace(absl::Span<const FileChunk> chunks) const;
 
  private:
-  absl::Status CopyPart(absl::Span<const LocalCopy> copies, size_t first,
-                        std::vector<size_t>* wrong) const;
+  struct Run;
+  // What the threads of Copy() share.
+  struct Progress {
+    absl::Mutex mutex;
+    size_t next ABSL_GUARDED_BY(mutex) = 0;  // run
+    std::vector<size_t> wrong ABSL_GUARDED_BY(mutex);
+    absl::Status status ABSL_GUARDED_BY(mutex);
+  };
+
+  static std::vector<Run> RunsOf(absl::Span<const LocalCopy> copies);
+  void CopyRuns(absl::Span<const LocalCopy> copies, absl::Span<const Run> runs,
+                Progress* progress) const;
+  absl::Status CopyRun(absl::Span<const LocalCopy> copies, const Run& run) const;
 
   IncomingFile* const incoming_;
   const Cancellation* const cancellation_;

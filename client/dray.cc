@@ -149,6 +149,36 @@ absl::StatusOr<wire::v1::Changed> Client::Restore(const std::string& path, uint6
   return impl_->AskOne<wire::v1::Changed>(FrameType::kRestore, question, FrameType::kChanged);
 }
 
+absl::StatusOr<std::vector<wire::v1::Retention>> Client::Retentions() {
+  absl::StatusOr<std::vector<wire::v1::Retention>> rules = absl::UnknownError("not asked");
+  DRAY_RETURN_IF_ERROR(impl_->WithChannel([&](const Operation& operation, Channel* channel) {
+    rules = ListRetentionRules(operation, channel);
+    return rules.status();
+  }));
+  return rules;
+}
+
+absl::Status Client::SetRetention(const wire::v1::Retention& retention) {
+  DRAY_RETURN_IF_ERROR(SplitRemotePath(retention.path()).status());
+  wire::v1::SetRetention question;
+  *question.mutable_retention() = retention;
+  return impl_
+      ->AskOne<wire::v1::Retentions>(FrameType::kSetRetention, question, FrameType::kRetentions,
+                                     wire::v1::RETENTION)
+      .status();
+}
+
+absl::Status Client::RemoveRetention(const std::string& path) {
+  DRAY_RETURN_IF_ERROR(SplitRemotePath(path).status());
+  wire::v1::SetRetention question;
+  question.mutable_retention()->set_path(path);
+  question.set_remove(true);
+  return impl_
+      ->AskOne<wire::v1::Retentions>(FrameType::kSetRetention, question, FrameType::kRetentions,
+                                     wire::v1::RETENTION)
+      .status();
+}
+
 absl::StatusOr<wire::v1::StatusReply> Client::Status() {
   return impl_->AskOne<wire::v1::StatusReply>(FrameType::kStatus, wire::v1::Status(),
                                               FrameType::kStatusReply);

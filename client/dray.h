@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/types/span.h"
 #include "client/jobs.h"
@@ -71,6 +72,14 @@ class Client {
   // Makes version `number` the newest one; 0 undoes the deletion of the path and what was deleted
   // with it.
   absl::StatusOr<wire::v1::Changed> Restore(const std::string& path, uint64_t number);
+
+  // The rules of how long old versions are kept, in byte order of their paths. To a name applies
+  // the one with the longest path that it is or lies beneath; without one, everything is kept.
+  absl::StatusOr<std::vector<wire::v1::Retention>> Retentions();
+  // Sets the rule for retention.path() and all beneath it, whether or not something is there.
+  absl::Status SetRetention(const wire::v1::Retention& retention);
+  // Removes the rule for `path`, if there is one; that of a folder above may apply then.
+  absl::Status RemoveRetention(const std::string& path);
 
   absl::StatusOr<wire::v1::StatusReply> Status();
 

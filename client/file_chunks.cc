@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "absl/time/clock.h"
+#include "core/chunking/tree_builder.h"
 
 namespace dray {
 namespace {
@@ -72,6 +73,19 @@ absl::StatusOr<uint64_t> VisitFileChunks(
                         }));
   keeper.Flush();
   return size;
+}
+
+absl::StatusOr<Root> RootOfFile(int fd, HashCache* cache, Trust trust, uint64_t* chunks) {
+  *chunks = 0;
+  bool recalled = false;
+  TreeBuilder builder({});
+  DRAY_RETURN_IF_ERROR(
+      VisitFileChunks(fd, cache, trust, &recalled, [&](absl::Span<const ChunkEntry> group) {
+        *chunks += group.size();
+        for (const ChunkEntry& chunk : group) builder.Add(chunk.id, chunk.length_bytes);
+        return absl::OkStatus();
+      }).status());
+  return builder.Finish();
 }
 
 std::optional<std::vector<ChunkEntry>> RecallSmallFile(HashCache* cache, const FileState& state) {

@@ -9,6 +9,7 @@
 #include "absl/types/span.h"
 #include "client/file_hasher.h"
 #include "client/hash_cache.h"
+#include "core/base/ids.h"
 #include "core/base/status.h"
 
 namespace dray {
@@ -26,6 +27,9 @@ enum class Trust {
 absl::StatusOr<uint64_t> VisitFileChunks(
     int fd, HashCache* cache, Trust trust, bool* recalled,
     const std::function<absl::Status(absl::Span<const ChunkEntry>)>& on_chunks);
+
+// The root of a file, read where the cache does not know it; `chunks` is set to how many it has.
+absl::StatusOr<Root> RootOfFile(int fd, HashCache* cache, Trust trust, uint64_t* chunks);
 
 // All chunks of a file that fits into one page of the cache, if it knows them.
 std::optional<std::vector<ChunkEntry>> RecallSmallFile(HashCache* cache, const FileState& state);

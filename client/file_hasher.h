@@ -31,8 +31,9 @@ struct ChunkEntry {
 
 // Reads a file from `start_bytes`, where a chunk has to begin, to its end, cuts it and hashes the
 // chunks, and hands them on in order, group by group, on the calling thread; a long file is read
-// and cut ahead on another. Stops at the first error of `on_chunks`. Returns where the file ended.
-// Memory: some 7 MiB.
+// and cut ahead on another. What is a hole when its turn comes is not read: its chunks are those of
+// zeroes. Stops at the first error of `on_chunks`. Returns where the file ended. Memory: some 7
+// MiB.
 absl::StatusOr<uint64_t> HashFile(
     int fd, uint64_t start_bytes,
     const std::function<absl::Status(absl::Span<const HashedChunk>)>& on_chunks);

@@ -78,7 +78,7 @@ bool GetSession::Worker::IsThere(const RemoteFile& file) {
   if (::fstat(fd->get(), &status) != 0) return false;
   if (static_cast<uint64_t>(status.st_size) != file.size_bytes()) return false;
   uint64_t chunks = 0;
-  const auto root = RootOfFile(fd->get(), &chunks);
+  const auto root = RootOfFile(fd->get(), operation_.hash_cache, TrustOf(options_), &chunks);
   if (!root.ok() || *root != file.root) return false;
   const absl::Status set = SetMetadata(fd->get(), file.version.metadata(), options_);
   operation_.tracker->AddDone(static_cast<int64_t>(file.size_bytes()));

@@ -245,8 +245,8 @@ class Watch {
   UniqueFd fd_;
 };
 
-// A put of a folder with one small and one large file, both old enough to be remembered.
-class RememberedPutTest : public ::testing::Test {
+// Puts and gets of a folder with one small and one large file, both old enough to be remembered.
+class RememberedTest : public ::testing::Test {
  protected:
   void SetUp() override {
     tree_.MakeFolder("a");
@@ -256,16 +256,27 @@ class RememberedPutTest : public ::testing::Test {
   }
   // Waits until what is there now may be remembered.
   static void Age() { absl::SleepFor(HashCache::kMinAge + absl::Milliseconds(50)); }
-  Outcome Put(FakeServer* server, bool checksum = false) {
+  ClientOptions Options(const FakeServer& server) {
     ClientOptions options;
-    options.server = server->address();
+    options.server = server.address();
     options.connections = 2;
     options.hash_cache_folder = tree_.Path("cache");
-    Client client(options);
+    return options;
+  }
+  Outcome Put(FakeServer* server, bool checksum = false) {
+    Client client(Options(*server));
     const PutJob job = {tree_.Path("a"), "a"};
     PutOptions put;
     put.checksum = checksum;
     return client.Put({&job, 1}, put);
+  }
+  // Over what is there.
+  Outcome Get(const std::string& remote, const std::string& name, bool checksum = false) {
+    Client client(Options(server_));
+    const GetJob job = {.remote = remote, .local = tree_.Path(name)};
+    GetOptions get;
+    get.checksum = checksum;
+    return client.Get({&job, 1}, get);
   }
   FileState StateOf(const std::string& name) const {
     struct stat status;
@@ -281,7 +292,7 @@ class RememberedPutTest : public ::testing::Test {
   FakeServer server_;
 };
 
-TEST_F(RememberedPutTest, UnchangedFilesAreNotReadAgain) {
+TEST_F(RememberedTest, UnchangedFilesAreNotReadAgain) {
   ASSERT_TRUE(Put(&server_).ok());
   Watch watch(tree_.Path("a"));
   const Outcome again = Put(&server_);
@@ -293,7 +304,59 @@ TEST_F(RememberedPutTest, UnchangedFilesAreNotReadAgain) {
   EXPECT_EQ(watch.Reads(), 2u);
 }
 
-TEST_F(RememberedPutTest, EditThatKeepsSizeAndTimeIsSeen) {
+TEST_F(RememberedTest, WhatWasPutIsNotReadToGetIt) {
+  ASSERT_TRUE(Put(&server_).ok());
+  Watch watch(tree_.Path("a"));
+  for (const char* name : {"a/small", "a/large"}) {
+    const Outcome got = Get(name, name);
+    ASSERT_TRUE(got.ok());
+    EXPECT_EQ(got.summary.unchanged, 1u);
+  }
+  EXPECT_EQ(watch.Reads(), 0u);
+  for (const char* name : {"a/small", "a/large"}) ASSERT_TRUE(Get(name, name, true).ok());
+  EXPECT_EQ(watch.Reads(), 2u);
+}
+
+TEST_F(RememberedTest, WhatAGetReadIsRemembered) {
+  server_.AddFile("a/large", tree_.Read("a/large"));
+  ASSERT_TRUE(Get("a/large", "a/large").ok());  // sets the mode and the time
+  Age();
+  ASSERT_TRUE(Get("a/large", "a/large").ok());
+  Watch watch(tree_.Path("a"));
+  ASSERT_TRUE(Get("a/large", "a/large").ok());
+  EXPECT_EQ(watch.Reads(), 0u);
+}
+
+TEST_F(RememberedTest, EditThatKeepsSizeAndTimeIsSeenByAGet) {
+  ASSERT_TRUE(Put(&server_).ok());
+  const FileState before = StateOf("a/large");
+  std::string contents = tree_.Read("a/large");
+  contents[1000] ^= 1;
+  tree_.Write("a/large", contents);
+  tree_.SetTime("a/large", before.mtime_ns);
+  ASSERT_TRUE(Get("a/large", "a/large").ok());
+  EXPECT_TRUE(tree_.Read("a/large") == server_.Contents("a/large"));
+}
+
+TEST_F(RememberedTest, WrongHashesOfASourceSpoilNoGet) {
+  const std::string contents = Noise(5'000'000, 2);
+  server_.AddFile("a/large", contents);
+  tree_.Write("a/large", Noise(5'000'000, 7));
+  std::vector<HashedChunk> chunks = CutContents(AsBytes(contents));
+  HashAll(absl::MakeSpan(chunks));
+  // All that is wanted is said to be here, some bytes behind where it belongs, but for the last.
+  std::vector<ChunkEntry> entries = {{Sha256(AsBytes("other")).As<ChunkTag>(), 20'000}};
+  for (const HashedChunk& chunk : chunks) entries.push_back({chunk.id, chunk.length_bytes()});
+  entries.pop_back();
+  {
+    HashCache cache({.folder = tree_.Path("cache")});
+    cache.Keep(StateOf("a/large"), 0, kLongAfter, entries);
+  }
+  ASSERT_TRUE(Get("a/large", "a/large").ok());
+  EXPECT_TRUE(tree_.Read("a/large") == contents);
+}
+
+TEST_F(RememberedTest, EditThatKeepsSizeAndTimeIsSeen) {
   ASSERT_TRUE(Put(&server_).ok());
   for (const char* name : {"a/small", "a/large"}) {
     const FileState before = StateOf(name);
@@ -308,7 +371,7 @@ TEST_F(RememberedPutTest, EditThatKeepsSizeAndTimeIsSeen) {
   ExpectThere(&server_);
 }
 
-TEST_F(RememberedPutTest, EditRightAfterAPutIsSeen) {
+TEST_F(RememberedTest, EditRightAfterAPutIsSeen) {
   tree_.Write("a/small", Noise(50'000, 5));
   tree_.Write("a/large", Noise(5'000'000, 6));
   ASSERT_TRUE(Put(&server_).ok());
@@ -317,7 +380,7 @@ TEST_F(RememberedPutTest, EditRightAfterAPutIsSeen) {
   EXPECT_EQ(watch.Reads(), 2u) << "trusted though read right after the change";
 }
 
-TEST_F(RememberedPutTest, AnotherServerGetsTheContents) {
+TEST_F(RememberedTest, AnotherServerGetsTheContents) {
   ASSERT_TRUE(Put(&server_).ok());
   FakeServer other;
   const Outcome put = Put(&other);
@@ -326,7 +389,7 @@ TEST_F(RememberedPutTest, AnotherServerGetsTheContents) {
   ExpectThere(&other);
 }
 
-TEST_F(RememberedPutTest, WrongHashesAreFoundOutAndForgotten) {
+TEST_F(RememberedTest, WrongHashesAreFoundOutAndForgotten) {
   {
     HashCache cache({.folder = tree_.Path("cache")});
     std::vector<ChunkEntry> small = SomeChunks(2, 1);
@@ -342,7 +405,7 @@ TEST_F(RememberedPutTest, WrongHashesAreFoundOutAndForgotten) {
   ExpectThere(&server_);
 }
 
-TEST_F(RememberedPutTest, LengthsThatDoNotFitAreFoundOut) {
+TEST_F(RememberedTest, LengthsThatDoNotFitAreFoundOut) {
   {
     HashCache cache({.folder = tree_.Path("cache")});
     cache.Keep(StateOf("a/small"), 0, kLongAfter, SomeChunks(9, 1));
@@ -352,7 +415,7 @@ TEST_F(RememberedPutTest, LengthsThatDoNotFitAreFoundOut) {
   ExpectThere(&server_);
 }
 
-TEST_F(RememberedPutTest, WhatThePagesLackIsRead) {
+TEST_F(RememberedTest, WhatThePagesLackIsRead) {
   const UniqueFd fd(::open(tree_.Path("a/large").c_str(), O_RDONLY));
   bool recalled = false;
   std::vector<ChunkEntry> all;

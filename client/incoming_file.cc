@@ -143,11 +143,20 @@ absl::Status IncomingFile::Finish(const GetOptions& options) {
 }
 
 absl::Status SetMetadata(int fd, const wire::v1::Metadata& metadata, const GetOptions& options) {
-  const mode_t allowed = options.keep_special_modes ? 07777 : 0777;
-  if (::fchmod(fd, metadata.mode() & allowed) != 0)
-    return ErrnoStatus(errno, "cannot set the mode");
+  const mode_t mode = metadata.mode() & (options.keep_special_modes ? 07777 : 0777);
   const timespec times[2] = {{0, UTIME_OMIT}, ToTimespec(metadata.mtime_ns())};
-  if (::futimens(fd, times) != 0) return ErrnoStatus(errno, "cannot set the time");
+  struct stat status;
+  if (::fstat(fd, &status) != 0) return ErrnoStatus(errno, "cannot read mode and time");
+  // What is as it should be is left alone: setting it would change the ctime, and nobody who knew
+  // the file by that would know it any more.
+  if ((status.st_mode & 07777) != mode && ::fchmod(fd, mode) != 0) {
+    return ErrnoStatus(errno, "cannot set the mode");
+  }
+  const bool same_time =
+      status.st_mtim.tv_sec == times[1].tv_sec && status.st_mtim.tv_nsec == times[1].tv_nsec;
+  if (!same_time && ::futimens(fd, times) != 0) {
+    return ErrnoStatus(errno, "cannot set the time");
+  }
   return absl::OkStatus();
 }
 

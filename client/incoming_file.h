@@ -9,6 +9,7 @@
 
 #include "absl/types/span.h"
 #include "client/beneath_folder.h"
+#include "client/file_chunks.h"
 #include "client/jobs.h"
 #include "core/base/bytes.h"
 #include "core/base/file.h"
@@ -84,7 +85,13 @@ class IncomingFile {
   bool discard_ = false;
 };
 
-// Sets mode and mtime of an open file or folder as a version says; special bits only if asked.
+// How the cache of hashes is used for what is here.
+inline Trust TrustOf(const GetOptions& options) {
+  return options.checksum ? Trust::kFile : Trust::kCache;
+}
+
+// Sets mode and mtime of an open file or folder as a version says, where they are not so already;
+// special bits only if asked.
 absl::Status SetMetadata(int fd, const wire::v1::Metadata& metadata, const GetOptions& options);
 
 }  // namespace dray

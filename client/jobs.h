@@ -39,6 +39,8 @@ struct GetOptions {
   bool keep_special_modes = false;
   // Each file is synced before it takes its name.
   bool sync = false;
+  // What is here is read, also where the cache of hashes knows it.
+  bool checksum = false;
 };
 
 }  // namespace dray

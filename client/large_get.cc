@@ -213,7 +213,7 @@ absl::Status Attempt::UseSiblings(absl::Span<const FileChunk> chunks,
   for (Sibling& sibling : std::exchange(local_.siblings, {})) {
     DRAY_RETURN_IF_ERROR(operation_.cancellation->Check());
     if (!SharesChunks(sibling, lacking)) continue;
-    auto read = LocalChunks::Of(sibling.fd.get());
+    auto read = LocalChunks::Of(sibling.fd.get(), operation_.hash_cache, TrustOf(options_));
     if (read.ok()) local_.read.push_back({std::move(sibling.fd), *std::move(read)});
   }
   return absl::OkStatus();
@@ -258,7 +258,7 @@ absl::Status GetLarge(const Operation& operation, Channel* channel, const Remote
   };
   LocalFiles local;
   if (auto fd = OpenExisting(file); fd.ok()) {
-    auto chunks = LocalChunks::Of(fd->get());
+    auto chunks = LocalChunks::Of(fd->get(), operation.hash_cache, TrustOf(options));
     if (chunks.ok()) local.read.push_back({*std::move(fd), *std::move(chunks)});
   }
   if (!local.read.empty() && local.read[0].chunks.root() == file.root) {

@@ -1,43 +1,66 @@
 #include "client/local_chunks.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "client/file_hasher.h"
 #include "core/chunking/node.h"
 
 namespace dray {
 
-absl::StatusOr<LocalChunks> LocalChunks::Of(int fd) {
-  LocalChunks local;
-  TreeBuilder builder(
-      [&local](const TreeBuilder::FinishedNode& finished) { local.AddNode(finished); });
-  const auto add = [&](absl::Span<const HashedChunk> group) {
-    for (const HashedChunk& chunk : group) {
-      local.chunk_of_.try_emplace(chunk.id, local.chunks_.size());
-      local.chunks_.push_back({chunk.id, chunk.offset_bytes, chunk.length_bytes()});
-      builder.Add(chunk.id, chunk.length_bytes());
+class LocalChunks::Builder {
+ public:
+  void Add(const ChunkId& id, uint32_t length_bytes) {
+    local_.chunk_of_.try_emplace(id, local_.chunks_.size());
+    local_.chunks_.push_back({id, local_.length_bytes(), length_bytes});
+    tree_.Add(id, length_bytes);
+  }
+  LocalChunks Finish() {
+    local_.root_ = tree_.Finish();
+    return std::move(local_);
+  }
+
+ private:
+  // Nodes of a level are finished in file order, and each stands on all that was finished below it
+  // since the one before.
+  void AddNode(const TreeBuilder::FinishedNode& finished) {
+    const auto level = static_cast<size_t>(finished.node.level);
+    if (local_.levels_.size() <= level) local_.levels_.resize(level + 1);
+    std::vector<Node>& nodes = local_.levels_[level];
+    Node node = {.id = finished.id, .count = finished.node.entries.size()};
+    if (!nodes.empty()) {
+      node.begin = nodes.back().end;
+      node.first = nodes.back().first + nodes.back().count;
     }
-    return absl::OkStatus();
-  };
-  DRAY_RETURN_IF_ERROR(HashFile(fd, 0, add).status());
-  local.root_ = builder.Finish();
-  return local;
+    node.end = node.begin + finished.node.length_bytes();
+    local_.node_of_.try_emplace(node.id, Place{finished.node.level, nodes.size()});
+    nodes.push_back(node);
+  }
+
+  LocalChunks local_;
+  TreeBuilder tree_{[this](const TreeBuilder::FinishedNode& finished) { AddNode(finished); }};
+};
+
+absl::StatusOr<LocalChunks> LocalChunks::Of(int fd) {
+  Builder builder;
+  DRAY_RETURN_IF_ERROR(HashFile(fd, 0, [&](absl::Span<const HashedChunk> group) {
+                         for (const HashedChunk& chunk : group) {
+                           builder.Add(chunk.id, chunk.length_bytes());
+                         }
+                         return absl::OkStatus();
+                       }).status());
+  return builder.Finish();
 }
 
-// Nodes of a level are finished in file order, and each stands on all that was finished below it
-// since the one before.
-void LocalChunks::AddNode(const TreeBuilder::FinishedNode& finished) {
-  const auto level = static_cast<size_t>(finished.node.level);
-  if (levels_.size() <= level) levels_.resize(level + 1);
-  std::vector<Node>& nodes = levels_[level];
-  Node node = {.id = finished.id, .count = finished.node.entries.size()};
-  if (!nodes.empty()) {
-    node.begin = nodes.back().end;
-    node.first = nodes.back().first + nodes.back().count;
-  }
-  node.end = node.begin + finished.node.length_bytes();
-  node_of_.try_emplace(node.id, Place{finished.node.level, nodes.size()});
-  nodes.push_back(node);
+absl::StatusOr<LocalChunks> LocalChunks::Of(int fd, HashCache* cache, Trust trust) {
+  Builder builder;
+  bool recalled = false;
+  DRAY_RETURN_IF_ERROR(
+      VisitFileChunks(fd, cache, trust, &recalled, [&](absl::Span<const ChunkEntry> group) {
+        for (const ChunkEntry& chunk : group) builder.Add(chunk.id, chunk.length_bytes);
+        return absl::OkStatus();
+      }).status());
+  return builder.Finish();
 }
 
 const LocalChunks::Chunk* LocalChunks::Find(const ChunkId& id) const {

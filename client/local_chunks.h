@@ -7,6 +7,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/types/span.h"
+#include "client/file_chunks.h"
 #include "core/base/ids.h"
 #include "core/base/status.h"
 #include "core/chunking/tree_builder.h"
@@ -34,6 +35,8 @@ class LocalChunks {
 
   // Reads and hashes the whole file.
   static absl::StatusOr<LocalChunks> Of(int fd);
+  // The same, where the cache does not know what the file holds.
+  static absl::StatusOr<LocalChunks> Of(int fd, HashCache* cache, Trust trust);
 
   const Root& root() const { return root_; }
   uint64_t length_bytes() const { return chunks_.empty() ? 0 : chunks_.back().end(); }
@@ -58,7 +61,7 @@ class LocalChunks {
     size_t index = 0;
   };
 
-  void AddNode(const TreeBuilder::FinishedNode& finished);
+  class Builder;
 
   Root root_;
   std::vector<Chunk> chunks_;

@@ -48,6 +48,29 @@ absl::Status ReceiveVersions(Channel* channel, FrameType type,
   }
 }
 
+// More rules than any server keeps.
+constexpr size_t kMaxRules = 10'000;
+
+absl::Status ReceiveRules(Channel* channel, std::vector<wire::v1::Retention>* rules) {
+  DRAY_ASSIGN_OR_RETURN(const auto connection, channel->Connect());
+  DRAY_RETURN_IF_ERROR(connection->Require(wire::v1::RETENTION));
+  DRAY_ASSIGN_OR_RETURN(const auto call,
+                        Call::Start(connection, FrameType::kListRetentions,
+                                    wire::v1::ListRetentions(), FrameType::kRetentions));
+  while (true) {
+    wire::v1::Retentions answer;
+    DRAY_RETURN_IF_ERROR(call->Receive(&answer));
+    rules->insert(rules->end(), answer.retentions().begin(), answer.retentions().end());
+    if (rules->size() > kMaxRules) {
+      return absl::InternalError("the server broke the protocol: rules of retention without end");
+    }
+    if (answer.last()) return absl::OkStatus();
+    if (answer.retentions().empty()) {
+      return absl::InternalError("the server broke the protocol: an empty list that goes on");
+    }
+  }
+}
+
 }  // namespace
 
 absl::Status Ask(const Operation& operation, Channel* channel, FrameType type,
@@ -106,6 +129,16 @@ absl::Status ListHistory(const Operation& operation, Channel* channel, const std
     if (status.ok() || !refused.ok()) return status;
     DRAY_RETURN_IF_ERROR(retrier.AfterFailure(status));
   }
+}
+
+absl::StatusOr<std::vector<wire::v1::Retention>> ListRetentionRules(const Operation& operation,
+                                                                    Channel* channel) {
+  std::vector<wire::v1::Retention> rules;
+  DRAY_RETURN_IF_ERROR(operation.MakeRetrier().Run([&] {
+    rules.clear();
+    return ReceiveRules(channel, &rules);
+  }));
+  return rules;
 }
 
 bool ListedBefore(const std::string& a, const std::string& b) {

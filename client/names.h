@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "client/channel.h"
 #include "core/base/status.h"
@@ -34,6 +35,11 @@ absl::Status ListVersions(const Operation& operation, Channel* channel, const wi
 
 absl::Status ListHistory(const Operation& operation, Channel* channel, const std::string& path,
                          const OnVersion& on_version);
+
+// Every rule of retention, in byte order of their paths. UNIMPLEMENTED from a server that knows
+// none.
+absl::StatusOr<std::vector<wire::v1::Retention>> ListRetentionRules(const Operation& operation,
+                                                                    Channel* channel);
 
 // Depth first, names in byte order: whether `a` comes before `b` in a listing.
 bool ListedBefore(const std::string& a, const std::string& b);

@@ -268,6 +268,23 @@ TEST_F(DamageTest, AChangedRecordOfAVersionIsRefusedAndNamed) {
               IsEmpty());
 }
 
+TEST_F(DamageTest, AChangedRuleOfRetentionIsNamedAndForgotten) {
+  EXPECT_EQ(stack_.Dray({"retention", ":/tree", "--keep", "30d"}).status, 0);
+  RunSql("UPDATE retentions SET keep_ns = 1");
+  const CommandResult told = stack_.Dray({"retention"});
+  EXPECT_EQ(told.status, 1);
+  EXPECT_THAT(told.err, AllOf(HasSubstr("the retention of :/tree"), HasSubstr("damaged")));
+  const CommandResult check = stack_.Audit("check");
+  EXPECT_EQ(check.status, 1);
+  EXPECT_THAT(check.out, HasSubstr("wrong: the retention of :/tree"));
+
+  const CommandResult rebuild = Rebuild();
+  EXPECT_EQ(rebuild.status, 1);
+  EXPECT_THAT(rebuild.out, HasSubstr("damaged: the retention of :/tree"));
+  EXPECT_THAT(stack_.Dray({"retention"}).out, HasSubstr("for ever"));
+  stack_.ExpectSound();
+}
+
 TEST_F(DamageTest, AFlippedByteOfALinkOrANameIsRefusedAndNamed) {
   MakeLink("../tree/small8", stack_.Path("tree/link"));
   WriteFile(stack_.Path("tree/a-name-to-be-found"), "x");
@@ -301,18 +318,22 @@ TEST_F(DamageTest, AFlippedByteOfALinkOrANameIsRefusedAndNamed) {
 }
 
 // Whatever byte of the catalog changes: no file is got with other contents, modes, times or names
-// than were put.
+// than were put. Delta may refuse the file at its start, where the byte is one of the schema's.
 TEST_F(DamageTest, AFlippedByteInTheCatalogNeverMakesWrongBytes) {
   stack_.delta().Stop();
   const std::string sound = ReadFile(stack_.CatalogFile());
   std::mt19937_64 random(20);
+  int refused = 0;
   for (int round = 0; round < 12; ++round) {
     WriteFile(stack_.CatalogFile(), sound);
     const uint64_t offset = 100 + random() % (sound.size() - 100);
     SCOPED_TRACE("byte " + std::to_string(offset) + " is flipped");
     FlipByte(stack_.CatalogFile(), offset);
-    stack_.delta().Start();
-    if (HasFatalFailure()) return;
+    if (const absl::Status started = stack_.delta().TryStart(); !started.ok()) {
+      EXPECT_THAT(std::string(started.message()), HasSubstr("cannot open"));
+      ++refused;
+      continue;
+    }
     CommandResult get;
     GetAndCompare(&get);
     if (get.status == 0) {
@@ -326,6 +347,7 @@ TEST_F(DamageTest, AFlippedByteInTheCatalogNeverMakesWrongBytes) {
       std::filesystem::remove(stack_.CatalogFile() + suffix);
     }
   }
+  EXPECT_LT(refused, 6);
 }
 
 }  // namespace

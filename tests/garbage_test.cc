@@ -159,20 +159,20 @@ class GarbageTest : public ::testing::Test {
       for (const std::string& name : names) methods.push_back("/" + service + "/" + name);
       return [methods](uint64_t seed) { return GrpcGarbage(methods, seed); };
     };
-    ports_ = {
-        {"front door", &stack_.transfer(), stack_.server(), NativeGarbage,
-         std::string(kPreface.begin(), kPreface.end()) + BigEndian(1000, 4) + '\x01' +
-             std::string(200, '\0')},
-        {"transfer's admin", &stack_.transfer(), stack_.transfer().Address("admin"),
-         grpc("dray.transfer.v1.Store", {"ScanSegments", "VerifyChunks"}), Http2Preface()},
-        {"delta", &stack_.delta(), stack_.delta().Address("grpc"),
-         grpc("dray.delta.v1.Delta", {"Compare", "AddChunks", "Commit", "CommitBatch", "Resolve",
-                                      "List", "Stat", "History", "Move", "Delete", "Restore"}),
-         Http2Preface()},
-        {"monitor", &stack_.monitor(), stack_.monitor().Address("grpc"),
-         grpc("dray.monitor.v1.Monitor", {"Push"}), Http2Preface()},
-        {"monitor's pages", &stack_.monitor(), stack_.monitor().Address("http"), HttpGarbage,
-         "GET / HTTP/1.1\r\nHost: localhost\r\nX: " + std::string(200, 'x')}};
+    ports_ = {{"front door", &stack_.transfer(), stack_.server(), NativeGarbage,
+               std::string(kPreface.begin(), kPreface.end()) + BigEndian(1000, 4) + '\x01' +
+                   std::string(200, '\0')},
+              {"transfer's admin", &stack_.transfer(), stack_.transfer().Address("admin"),
+               grpc("dray.transfer.v1.Store", {"ScanSegments", "VerifyChunks"}), Http2Preface()},
+              {"delta", &stack_.delta(), stack_.delta().Address("grpc"),
+               grpc("dray.delta.v1.Delta",
+                    {"Compare", "AddChunks", "Commit", "CommitBatch", "Resolve", "List", "Stat",
+                     "History", "Move", "Delete", "Restore", "SetRetention", "ListRetentions"}),
+               Http2Preface()},
+              {"monitor", &stack_.monitor(), stack_.monitor().Address("grpc"),
+               grpc("dray.monitor.v1.Monitor", {"Push"}), Http2Preface()},
+              {"monitor's pages", &stack_.monitor(), stack_.monitor().Address("http"), HttpGarbage,
+               "GET / HTTP/1.1\r\nHost: localhost\r\nX: " + std::string(200, 'x')}};
   }
   void TearDown() override { ExpectAllServe(); }
 

@@ -392,6 +392,54 @@ TEST_F(SyncTest, AMovedFolderCostsItsNames) {
   EXPECT_THAT(Differences(source_ + "/third", back_ + "/new/place"), IsEmpty());
 }
 
+// What the target has under another name, which stays, is not moved again: neither a copy nor a
+// second name of the same file.
+TEST_F(SyncTest, ACopyOfWhatIsThereCostsItsName) {
+  MakeFolder(source_ + "/m");
+  for (int i = 0; i < 100; ++i) {
+    WriteFile(source_ + "/m/" + std::to_string(i), RandomText(20'000 + i % 5, i));
+  }
+  WriteRandomFile(source_ + "/m/large", 3 << 20, 9);
+  ExpectRoundTrip();
+  // Before and after the files that they are like.
+  for (const std::string& folder : {source_ + "/a", source_ + "/z"}) {
+    MakeFolder(folder);
+    for (int i = 0; i < 100; ++i) {
+      WriteFile(folder + "/copy" + std::to_string(i), RandomText(20'000 + i % 5, i));
+    }
+    ASSERT_EQ(::link((source_ + "/m/large").c_str(), (folder + "/linked").c_str()), 0);
+  }
+  for (const bool deleting : {false, true}) {
+    std::vector<std::string> flags = {"--json", "--stats"};
+    if (deleting) {
+      flags.push_back("--delete");
+      ASSERT_EQ(::rename((source_ + "/a").c_str(), (source_ + "/b").c_str()), 0);
+    }
+    const CommandResult up = Up(flags);
+    Check(up);
+    EXPECT_LT(BytesMoved(up), 150'000);
+    const CommandResult down = Down(flags);
+    Check(down);
+    EXPECT_LT(BytesMoved(down), 150'000);
+    EXPECT_THAT(Differences(source_, back_), IsEmpty());
+  }
+}
+
+// The server's word is for what a file was when it was put: what is here is read.
+TEST_F(SyncTest, WhatLooksLikeACopyIsReadFirst) {
+  WriteFile(source_ + "/one", "contents");
+  SetMtime(source_ + "/one", 1'000'000'000, 5);
+  ExpectRoundTrip();
+  WriteFile(back_ + "/one", "CONTENTS");  // unseen: size and time are as they were
+  SetMtime(back_ + "/one", 1'000'000'000, 5);
+  MakeFolder(source_ + "/folder");
+  WriteFile(source_ + "/folder/two", "contents");
+  Check(Up());
+  Check(Down());
+  EXPECT_EQ(ReadFile(back_ + "/folder/two"), "contents");
+  EXPECT_EQ(ReadFile(back_ + "/one"), "CONTENTS");
+}
+
 TEST_F(SyncTest, WhatLooksLikeAMovedFileIsReadFirst) {
   WriteFile(source_ + "/old", "contents");
   ExpectRoundTrip();

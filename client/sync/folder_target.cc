@@ -26,6 +26,7 @@ bool InUse(int parent, const std::string& name) {
 FolderTarget::FolderTarget(SyncContext* context) : context_(context) {
   get_options_.sync = context->options->sync;
   get_options_.keep_special_modes = context->options->keep_special_modes;
+  get_options_.checksum = context->options->checksum;
 }
 
 absl::Status FolderTarget::Begin() {

@@ -25,7 +25,8 @@ class FolderTarget : public SyncTarget {
   absl::Status Remove(const SpillList& extras) override;
   absl::Status ExecuteBlocked(const SpillList& blocked, bool removed) override;
   absl::Status End(const SpillList& folders) override;
-  absl::Status Consider(const SyncEntry& extra) override { return moves_.Add(extra); }
+  absl::Status ConsiderExtra(const SyncEntry& extra) override { return moves_.AddExtra(extra); }
+  absl::Status ConsiderKept(const SyncEntry& source) override { return moves_.AddKept(source); }
   void Considered(bool removes) override;
 
  private:
@@ -46,7 +47,7 @@ class FolderTarget : public SyncTarget {
   SyncContext* const context_;
   GetOptions get_options_;
   std::unique_ptr<GetSession> session_;
-  // Missing files wait until it is known what could be moved to their names.
+  // Missing files wait until it is known what could be moved or copied to their names.
   SpillList held_;
   LocalMoves moves_;  // the merging thread's until `considered_`
   bool considered_ = false;

@@ -9,6 +9,7 @@
 
 #include "client/file_hasher.h"
 #include "client/sync/record.h"
+#include "core/base/bytes.h"
 #include "core/base/path.h"
 #include "core/chunking/tree_builder.h"
 
@@ -16,10 +17,14 @@ namespace dray {
 namespace {
 
 constexpr size_t kMaxCandidates = size_t{1} << 18;
+// Kept files that are tried for one that is missing, each of which turns out to be another by now.
+constexpr int kMaxTries = 4;
 
 absl::StatusOr<UniqueFd> OpenFile(const BeneathFolder& base, const SyncEntry& entry) {
   return base.Open(entry.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
 }
+
+uint64_t PrefixOf(const Root& root) { return LoadBigEndian<uint64_t>(root.data()); }
 
 // Whether the file is as it was when it was told of.
 bool IsAsTold(int fd, const SyncEntry& entry, struct stat* status) {
@@ -64,7 +69,7 @@ absl::StatusOr<bool> CopyFile(int fd, const RemoteFile& file, const GetOptions& 
 
 }  // namespace
 
-absl::Status LocalMoves::Add(const SyncEntry& extra) {
+absl::Status LocalMoves::AddExtra(const SyncEntry& extra) {
   if (!extra.file() || extra.size_bytes == 0 || candidates_.size() >= kMaxCandidates) {
     return absl::OkStatus();
   }
@@ -72,6 +77,17 @@ absl::Status LocalMoves::Add(const SyncEntry& extra) {
                         entries_.Append(EncodeRecord({.change = {}, .entry = extra})));
   candidates_.push_back({extra.size_bytes, place});
   sorted_ = false;
+  return absl::OkStatus();
+}
+
+absl::Status LocalMoves::AddKept(const SyncEntry& source) {
+  const auto root = Root::FromBytes(source.root);
+  if (!source.file() || source.size_bytes == 0 || !root || kept_.size() >= kMaxCandidates) {
+    return absl::OkStatus();
+  }
+  DRAY_ASSIGN_OR_RETURN(const uint64_t place, kept_names_.Append(source.name));
+  kept_.push_back({PrefixOf(*root), place});
+  kept_sorted_ = false;
   return absl::OkStatus();
 }
 
@@ -98,6 +114,32 @@ absl::Status LocalMoves::ReadAll(const BeneathFolder& base, uint64_t size_bytes)
 
 absl::StatusOr<bool> LocalMoves::Make(const RemoteFile& file, const GetOptions& options,
                                       bool may_move) {
+  DRAY_ASSIGN_OR_RETURN(const bool made, MakeOfExtra(file, options, may_move));
+  return made ? true : MakeOfKept(file, options);
+}
+
+absl::StatusOr<bool> LocalMoves::MakeOfKept(const RemoteFile& file, const GetOptions& options) {
+  if (!kept_sorted_) std::sort(kept_.begin(), kept_.end());
+  kept_sorted_ = true;
+  const uint64_t prefix = PrefixOf(file.root);
+  auto kept = std::lower_bound(kept_.begin(), kept_.end(), Kept{.root_prefix = prefix});
+  for (int i = 0; i < kMaxTries && kept != kept_.end() && kept->root_prefix == prefix;
+       ++i, ++kept) {
+    DRAY_ASSIGN_OR_RETURN(const std::string name, kept_names_.At(kept->place));
+    const auto fd = OpenFile(*file.base, {.name = name});
+    struct stat status;
+    if (!fd.ok() || ::fstat(fd->get(), &status) != 0 || !S_ISREG(status.st_mode) ||
+        static_cast<uint64_t>(status.st_size) != file.size_bytes()) {
+      continue;
+    }
+    DRAY_ASSIGN_OR_RETURN(const bool made, CopyFile(fd->get(), file, options));
+    if (made) return true;
+  }
+  return false;
+}
+
+absl::StatusOr<bool> LocalMoves::MakeOfExtra(const RemoteFile& file, const GetOptions& options,
+                                             bool may_move) {
   DRAY_RETURN_IF_ERROR(ReadAll(*file.base, file.size_bytes()));
   const auto found = places_.find(file.root);
   if (found == places_.end()) return false;

@@ -1,6 +1,7 @@
 #ifndef DRAY_CLIENT_SYNC_LOCAL_MOVES_H_
 #define DRAY_CLIENT_SYNC_LOCAL_MOVES_H_
 
+#include <compare>
 #include <cstdint>
 #include <memory>
 #include <set>
@@ -18,17 +19,21 @@
 
 namespace dray {
 
-// Files of a local folder that the source has no more under their names. One that is missing may be
-// among them: then it is moved or copied here instead of got. A file is read only where the length
-// of a missing one is its own. Memory: 16 bytes for each file, and some 100 for each that was read;
-// beyond a quarter of a million of them, no more are looked at. Not thread-safe.
+// Files of a local folder of which missing ones may be made instead of got: extra ones, which the
+// source has no more under their names, are moved or copied; kept ones, which are as the source has
+// them, are copied. An extra file is read only where the length of a missing one is its own; of a
+// kept one the source tells the root. Memory: 16 bytes for each file, and some 100 for each extra
+// one that was read; beyond a quarter of a million of either, no more are looked at. Not
+// thread-safe.
 class LocalMoves {
  public:
-  absl::Status Add(const SyncEntry& extra);
-  bool empty() const { return candidates_.empty(); }
+  absl::Status AddExtra(const SyncEntry& extra);
+  // The file as the source has it.
+  absl::Status AddKept(const SyncEntry& source);
+  bool empty() const { return candidates_.empty() && kept_.empty(); }
 
   // Makes `file` of one that has its contents; false where there is none, or none any more. Where
-  // `may_move`, that one is given the new name, else it is copied.
+  // `may_move`, an extra one is given the new name, else it is copied.
   absl::StatusOr<bool> Make(const RemoteFile& file, const GetOptions& options, bool may_move);
 
  private:
@@ -36,7 +41,16 @@ class LocalMoves {
     uint64_t size_bytes = 0;
     uint64_t place = 0;  // in entries_
   };
+  struct Kept {
+    uint64_t root_prefix = 0;
+    uint64_t place = 0;  // in kept_names_
 
+    friend auto operator<=>(const Kept&, const Kept&) = default;
+  };
+
+  absl::StatusOr<bool> MakeOfExtra(const RemoteFile& file, const GetOptions& options,
+                                   bool may_move);
+  absl::StatusOr<bool> MakeOfKept(const RemoteFile& file, const GetOptions& options);
   // Reads all of this size that were not read yet.
   absl::Status ReadAll(const BeneathFolder& base, uint64_t size_bytes);
   absl::StatusOr<bool> MakeOf(const SyncEntry& entry, const RemoteFile& file,
@@ -47,6 +61,9 @@ class LocalMoves {
   bool sorted_ = false;
   absl::flat_hash_map<Root, std::vector<uint64_t>> places_;  // of those that were read
   std::set<uint64_t> sizes_read_;
+  SpillList kept_names_;
+  std::vector<Kept> kept_;
+  bool kept_sorted_ = false;
 };
 
 }  // namespace dray

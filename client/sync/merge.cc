@@ -69,7 +69,7 @@ void Merge::MarkChanged() { (folders_.empty() ? top_changed_ : folders_.back().f
 
 absl::Status Merge::Tell(const SyncChange& change) {
   if (change.action != SyncChange::Action::kSetMetadata) MarkChanged();
-  DRAY_RETURN_IF_ERROR(sink_->OnChange(change, *source_, !target_ && !any_extra_));
+  DRAY_RETURN_IF_ERROR(sink_->OnChange(change, *source_, !target_ && !any_file_));
   if (source_->folder()) folders_.push_back({*source_, /*flag=*/true});
   return absl::OkStatus();
 }
@@ -86,7 +86,7 @@ absl::Status Merge::TakeExtra() {
 
 absl::Status Merge::TellExtra(const SyncEntry& entry) {
   DRAY_RETURN_IF_ERROR(LeaveExtraFolders(entry.name));
-  any_extra_ = true;
+  if (entry.file()) any_file_ = true;
   if (options_.removes && extras_.empty()) MarkChanged();
   if (!entry.folder()) return sink_->OnExtra(entry);
   extras_.push_back({entry});
@@ -120,6 +120,7 @@ absl::Status Merge::TakeBoth() {
 }
 
 absl::Status Merge::TakeFile(SyncChange change) {
+  any_file_ = true;
   if (options_.update && change.time && target_->mtime_ns > source_->mtime_ns) {
     return sink_->OnUnchanged(*source_);
   }

@@ -36,7 +36,7 @@ class MergeSink {
  public:
   virtual ~MergeSink() = default;
   virtual absl::Status OnUnchanged(const SyncEntry& source) = 0;
-  // `alone`: the target has nothing more to tell, and has told of nothing that the source lacks.
+  // `alone`: the target has nothing more to tell, and has told of no file.
   virtual absl::Status OnChange(const SyncChange& change, const SyncEntry& source, bool alone) = 0;
   // All in a folder of the source was told, and the folder or something directly in it is changed.
   virtual absl::Status OnFolderEnd(const SyncEntry& source) = 0;
@@ -94,7 +94,7 @@ class Merge {
   std::optional<SyncEntry> target_;
   std::vector<Folder> folders_;  // of the source, those that the current name lies in
   std::vector<Folder> extras_;   // of the target, those that the source lacks
-  bool any_extra_ = false;
+  bool any_file_ = false;        // of the target
   bool top_changed_ = false;
 };
 

@@ -51,7 +51,8 @@ class ListCursor : public TreeCursor {
 class Notes : public MergeSink {
  public:
   absl::Status OnUnchanged(const SyncEntry& source) override { return Note("= ", source); }
-  absl::Status OnChange(const SyncChange& change, const SyncEntry& source, bool) override {
+  absl::Status OnChange(const SyncChange& change, const SyncEntry& source, bool alone) override {
+    if (alone) alone_names.push_back(source.name);
     switch (change.action) {
       case SyncChange::Action::kCreate:
         return Note("+ ", source);
@@ -70,6 +71,7 @@ class Notes : public MergeSink {
   absl::Status OnExtra(const SyncEntry& target) override { return Note("- ", target); }
 
   std::vector<std::string> notes;
+  std::vector<std::string> alone_names;
 
  private:
   absl::Status Note(const char* what, const SyncEntry& entry) {
@@ -80,6 +82,7 @@ class Notes : public MergeSink {
 
 struct Result {
   std::vector<std::string> notes;
+  std::vector<std::string> alone_names;
   bool top_changed = false;
 };
 
@@ -89,7 +92,7 @@ Result RunMerge(std::vector<SyncEntry> source, std::vector<SyncEntry> target,
   Notes notes;
   Merge merge(&source_cursor, &target_cursor, options, &notes);
   EXPECT_TRUE(merge.Run().ok());
-  return {notes.notes, merge.top_changed()};
+  return {notes.notes, notes.alone_names, merge.top_changed()};
 }
 
 TEST(MergeTest, EqualSidesNeedNothing) {
@@ -103,6 +106,15 @@ TEST(MergeTest, WhatIsMissingIsMadeAndFoldersEndAfterAllInThem) {
   const Result result = RunMerge({Folder("a"), Folder("a/b"), File("a/b/c"), File("a.x")}, {});
   EXPECT_THAT(result.notes, ElementsAre("+ a", "+ a/b", "+ a/b/c", "end a/b", "end a", "+ a.x"));
   EXPECT_TRUE(result.top_changed);
+}
+
+TEST(MergeTest, WhatIsNewIsAloneWhereTheTargetHasNoFileItCouldBeMadeOf) {
+  const std::vector<SyncEntry> source = {Folder("a"), File("b"), File("c"), File("d")};
+  EXPECT_THAT(RunMerge(source, {}).alone_names, ElementsAre("a", "b", "c", "d"));
+  EXPECT_THAT(RunMerge(source, {Folder("a")}).alone_names, ElementsAre("b", "c", "d"));
+  for (const char* there : {"a.x", "b"}) {  // one that the source lacks, one that it has
+    EXPECT_THAT(RunMerge(source, {File(there)}).alone_names, IsEmpty()) << there;
+  }
 }
 
 TEST(MergeTest, AFolderThatOnlyLosesSomethingEndsToo) {

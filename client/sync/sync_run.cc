@@ -125,6 +125,7 @@ SyncRun::Merged SyncRun::RunMerge(TreeCursor* source, TreeCursor* target) {
 
 absl::Status SyncRun::OnUnchanged(const SyncEntry& source) {
   operation_.tracker->AddUntouched(source.kind, source.size_bytes);
+  DRAY_RETURN_IF_ERROR(executor_->ConsiderKept(source));
   return operation_.cancellation->Check();
 }
 
@@ -142,7 +143,7 @@ absl::Status SyncRun::OnFolderEnd(const SyncEntry& source) {
 
 absl::Status SyncRun::OnExtra(const SyncEntry& target) {
   DRAY_RETURN_IF_ERROR(operation_.cancellation->Check());
-  if (!target.leftover) DRAY_RETURN_IF_ERROR(executor_->Consider(target));
+  if (!target.leftover) DRAY_RETURN_IF_ERROR(executor_->ConsiderExtra(target));
   if (!options_.delete_extra) return absl::OkStatus();
   if (!target.leftover) ++extra_count_;
   return extras_.Append(EncodeRecord({.change = {}, .entry = target})).status();

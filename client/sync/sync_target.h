@@ -50,9 +50,11 @@ class SyncTarget {
   // `folders`: those with a change in them or to them, what is in one before it.
   virtual absl::Status End(const SpillList& folders) = 0;
 
-  // By the thread that merges, while others are executed: both sides are read, all that the source
-  // lacks was told by Consider; `removes`: it will be removed.
-  virtual absl::Status Consider(const SyncEntry&) { return absl::OkStatus(); }
+  // By the thread that merges, while others are executed. What the source lacks, and what both have
+  // and is the same, as the source has it.
+  virtual absl::Status ConsiderExtra(const SyncEntry&) { return absl::OkStatus(); }
+  virtual absl::Status ConsiderKept(const SyncEntry&) { return absl::OkStatus(); }
+  // Both sides are read, all was told; `removes`: what the source lacks will be removed.
   virtual void Considered(bool /*removes*/) {}
 };
 

@@ -45,6 +45,15 @@ TEST(RemotePath, RefusesWhatEscapesOrIsNoName) {
   EXPECT_FALSE(SplitRemotePath(std::string(3000, 'n') + "/" + std::string(2000, 'n')).ok());
 }
 
+TEST(Path, LiesBeneathByWholeNames) {
+  EXPECT_TRUE(IsAtOrBeneath("a/b", ""));
+  EXPECT_TRUE(IsAtOrBeneath("", ""));
+  EXPECT_TRUE(IsAtOrBeneath("a/b", "a"));
+  EXPECT_TRUE(IsAtOrBeneath("a/b", "a/b"));
+  EXPECT_FALSE(IsAtOrBeneath("ab", "a"));
+  EXPECT_FALSE(IsAtOrBeneath("a", "a/b"));
+}
+
 TEST(EscapedName, EveryByteSurvives) {
   std::string all;
   for (int i = 1; i < 256; ++i) all += static_cast<char>(i);

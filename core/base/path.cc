@@ -40,6 +40,12 @@ int HexValue(char c) {
 
 }  // namespace
 
+bool IsAtOrBeneath(std::string_view path, std::string_view folder) {
+  if (folder.empty()) return true;
+  if (path.substr(0, folder.size()) != folder) return false;
+  return path.size() == folder.size() || path[folder.size()] == '/';
+}
+
 bool IsUtf8(std::string_view text) {
   while (!text.empty()) {
     const size_t length = Utf8SequenceLength(text);

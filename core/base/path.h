@@ -18,6 +18,10 @@ inline constexpr size_t kMaxNameBytes = 255;
 // INVALID_ARGUMENT says what is wrong. The views point into `path`.
 absl::StatusOr<std::vector<std::string_view>> SplitRemotePath(std::string_view path);
 
+// Whether `path` is `folder` or lies beneath it; everything lies beneath the top. REQUIRES: both
+// are remote paths.
+bool IsAtOrBeneath(std::string_view path, std::string_view folder);
+
 // Whether `text` is valid UTF-8 (RFC 3629).
 bool IsUtf8(std::string_view text);
 

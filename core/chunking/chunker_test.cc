@@ -11,6 +11,7 @@
 #include "core/base/bytes.h"
 #include "core/chunking/gear_table.h"
 #include "core/chunking/sha256.h"
+#include "core/chunking/zero_chunk.h"
 
 namespace dray {
 namespace {
@@ -104,6 +105,8 @@ TEST(CutChunk, CutsAsTheReferenceDoesInText) {
 TEST(CutChunk, CutsEqualBytesAtTheMaximum) {
   const std::vector<uint8_t> zeros(3 * kMaxChunkBytes + 5, 0);
   EXPECT_EQ(CutChunk(zeros), kMaxChunkBytes);
+  EXPECT_EQ(CutChunk(ZeroChunk()), kMaxChunkBytes);
+  EXPECT_EQ(ZeroChunkId(), Sha256(Bytes(zeros.data(), kMaxChunkBytes)).As<ChunkTag>());
   ExpectSameCuts(zeros);
   ExpectSameCuts(std::vector<uint8_t>(kMaxChunkBytes + 1, 0xFF));
 }

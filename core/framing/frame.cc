@@ -90,6 +90,12 @@ const char* KnownName(FrameType type) {
       return "Status";
     case FrameType::kStatusReply:
       return "StatusReply";
+    case FrameType::kSetRetention:
+      return "SetRetention";
+    case FrameType::kListRetentions:
+      return "ListRetentions";
+    case FrameType::kRetentions:
+      return "Retentions";
   }
   return nullptr;
 }

@@ -67,6 +67,9 @@ enum class FrameType : uint8_t {
   kRestore = 0x47,
   kStatus = 0x48,
   kStatusReply = 0x49,
+  kSetRetention = 0x4a,
+  kListRetentions = 0x4b,
+  kRetentions = 0x4c,
 };
 
 struct FrameHeader {

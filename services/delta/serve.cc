@@ -67,7 +67,8 @@ absl::Status Serve(const ServeFlags& flags) {
                         }));
   auto pusher = MakePusher(flags, registry, &metrics, catalog.get());
   DeltaServer::Options options{.listen = address.ToString(),
-                               .now = [] { return absl::GetCurrentTimeNanos(); }};
+                               .now = [] { return absl::GetCurrentTimeNanos(); },
+                               .collect_every = absl::FromChrono(flags.collect_every)};
   DRAY_ASSIGN_OR_RETURN(auto server,
                         DeltaServer::Start(std::move(options), catalog.get(), &metrics));
   address.port = static_cast<uint16_t>(server->port());

@@ -113,6 +113,15 @@ void AddFlags(CLI::App& app, Flags* flags) {
       ->transform(Seconds())
       ->check(CLI::Range(0.0, 86'400.0))
       ->default_str("25s");
+  app.add_option("--compact-every", flags->compact_every_seconds,
+                 "How often room is given back that the catalog no longer needs; 0: never")
+      ->transform(Seconds())
+      ->check(CLI::Range(0.0, 86'400.0))
+      ->default_str("1m");
+  app.add_option("--rewrite-below", flags->rewrite_below,
+                 "A segment is rewritten when less than this share of it is needed")
+      ->check(CLI::Range(0.0, 0.95))
+      ->capture_default_str();
 }
 
 absl::StatusOr<Server::Options> ToOptions(const Flags& flags) {
@@ -138,6 +147,9 @@ absl::StatusOr<Server::Options> ToOptions(const Flags& flags) {
   options.loops = flags.threads > 0 ? flags.threads : cores;
   options.disk_threads = std::max(kMinDiskThreads, 2 * cores);
   options.max_connections = flags.max_connections;
+  options.compaction.every =
+      std::chrono::milliseconds(static_cast<int64_t>(flags.compact_every_seconds * 1000));
+  options.compaction.rewrite_below = flags.rewrite_below;
   return options;
 }
 

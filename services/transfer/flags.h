@@ -27,6 +27,8 @@ struct Flags {
   size_t max_connections = 10'000;
   int threads = 0;
   double drain_seconds = 25;
+  double compact_every_seconds = 60;
+  double rewrite_below = 0.5;
 };
 
 void AddFlags(CLI::App& app, Flags* flags);

@@ -11,6 +11,7 @@
 
 #include "absl/time/clock.h"
 #include "core/base/file.h"
+#include "core/base/leases.h"
 #include "core/base/version.h"
 #include "core/net/event_loops.h"
 #include "core/segment/local_segment_store.h"
@@ -27,6 +28,7 @@
 #include "services/transfer/dialects/robust/robust_dialect.h"
 #include "services/transfer/dialects/smart/smart_dialect.h"
 #include "services/transfer/engine/activity.h"
+#include "services/transfer/engine/compactor.h"
 #include "services/transfer/engine/delta_client.h"
 #include "services/transfer/engine/disk_pool.h"
 #include "services/transfer/engine/engine.h"
@@ -113,7 +115,7 @@ class Server::Impl {
     DRAY_RETURN_IF_ERROR(MakeFolders(options_.data));
     DRAY_ASSIGN_OR_RETURN(auto store, OpenLocalSegmentStore(options_.data));
     store_ = MeterStore(std::move(store), *registry_);
-    DRAY_ASSIGN_OR_RETURN(admin_, AdminServer::Start(options_.admin, store_.get()));
+    DRAY_ASSIGN_OR_RETURN(admin_, AdminServer::Start(options_.admin, store_.get(), &operations_));
     StartPusher();
     StartDelta();
     disk_ = std::make_unique<DiskPool>(options_.disk_threads);
@@ -173,7 +175,10 @@ class Server::Impl {
     native::Options native = options_.native;
     native.started_ns = absl::GetCurrentTimeNanos();
     native.describe = [this](wire::v1::StatusReply* reply) { Describe(reply); };
-    Engine engine{store_.get(), disk_.get(), delta_.get(), &activity_, nullptr};
+    Engine engine{store_.get(), disk_.get(), delta_.get(), &activity_, nullptr, &operations_};
+    compactor_ = std::make_unique<Compactor>(engine, loops_->Next().get_executor(),
+                                             options_.compaction, *registry_);
+    compactor_->Start();
     // Only robust needs MD5s.
     if (Serves("robust")) {
       md5s_ = std::make_unique<Md5Keeper>(engine, loops_->Next().get_executor());
@@ -223,12 +228,14 @@ class Server::Impl {
     if (delta_ != nullptr) delta_->Shutdown();
     if (loops_ != nullptr) loops_->Stop();
     if (md5s_ != nullptr) md5s_->Stop();
+    if (compactor_ != nullptr) compactor_->Stop();
     if (disk_ != nullptr) disk_->Stop();
     if (admin_ != nullptr) admin_->Stop();
   }
 
   const Options options_;
   Activity activity_;
+  Leases operations_;
   const std::shared_ptr<prometheus::Registry> registry_ = std::make_shared<prometheus::Registry>();
   std::unique_ptr<SegmentStore> store_;
   std::unique_ptr<AdminServer> admin_;
@@ -237,6 +244,7 @@ class Server::Impl {
   std::unique_ptr<DiskPool> disk_;
   std::unique_ptr<EventLoops> loops_;
   std::unique_ptr<Md5Keeper> md5s_;
+  std::unique_ptr<Compactor> compactor_;
   std::unique_ptr<FrontDoor> front_door_;
   bool drained_ = false;
 };

@@ -11,6 +11,7 @@
 #include "services/transfer/dialects/native/options.h"
 #include "services/transfer/dialects/robust/options.h"
 #include "services/transfer/dialects/smart/options.h"
+#include "services/transfer/engine/compaction_options.h"
 
 namespace dray::transfer {
 
@@ -33,6 +34,7 @@ class Server {
     native::Options native;
     robust::Options robust;
     smart::Options smart;
+    CompactionOptions compaction;
   };
 
   // Starts everything, or nothing.

@@ -212,6 +212,22 @@ TEST_F(ServerTest, ADeltaThatDoesNotAnswerIsWaitedForUpToADeadline) {
   EXPECT_TRUE(absl::IsDeadlineExceeded(late)) << late;
 }
 
+// The one here does not know of them.
+TEST_F(ServerTest, AnOlderDeltaIsNamedWhereItKnowsNoRetention) {
+  wire::v1::SetRetention set;
+  set.mutable_retention()->set_keep_last(3);
+  for (const auto& answer :
+       {client_.Call(FrameType::kSetRetention, kRequest, set, FrameType::kRetentions),
+        client_.Call(FrameType::kListRetentions, kRequest, wire::v1::ListRetentions(),
+                     FrameType::kRetentions)}) {
+    EXPECT_TRUE(absl::IsUnimplemented(answer.status())) << answer.status();
+    EXPECT_THAT(answer.status().message(), HasSubstr("upgrade dray-delta"));
+  }
+  set.mutable_retention()->set_path("/a");
+  const auto wrong = client_.Call(FrameType::kSetRetention, kRequest, set, FrameType::kRetentions);
+  EXPECT_TRUE(absl::IsInvalidArgument(wrong.status())) << wrong.status();
+}
+
 // The one here leaves a request's time away.
 TEST_F(ServerTest, AnOlderDeltaIsNotTakenForOneThatKnowsThePast) {
   const TestFile file(RandomContent(1000, 13));

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_split.h"
@@ -111,7 +113,10 @@ std::vector<std::string> Service::Addresses(const std::string& port_name) const 
   return found;
 }
 
-std::string Service::Output() const { return Exists(OutputFile()) ? ReadFile(OutputFile()) : ""; }
+std::string Service::Output() const {
+  std::ifstream file(OutputFile());  // which may grow meanwhile
+  return {std::istreambuf_iterator<char>(file), {}};
+}
 
 bool Service::ReadPortFile() {
   const auto text = ReadWholeFile(PortFile(), 65536);

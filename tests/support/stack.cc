@@ -116,11 +116,23 @@ CommandResult Stack::Dray(const std::vector<std::string>& arguments, const DrayO
 std::string Stack::NextOutput() { return scratch_.Path(absl::StrCat("dray-", ++runs_)); }
 
 CommandResult Stack::Audit(const std::string& verb, const std::vector<std::string>& flags) {
+  std::vector<std::string> arguments = {verb, "--transfer", transfer_.Address("admin")};
+  arguments.insert(arguments.end(), flags.begin(), flags.end());
+  return DeltaTool(std::move(arguments));
+}
+
+CommandResult Stack::Gc(const std::vector<std::string>& flags) {
+  std::vector<std::string> arguments = {"gc", "--delta", delta_.Address("grpc")};
+  arguments.insert(arguments.end(), flags.begin(), flags.end());
+  return DeltaTool(std::move(arguments));
+}
+
+CommandResult Stack::DeltaTool(std::vector<std::string> arguments) {
   const std::string output = NextOutput();
   Process::Options process;
-  process.command = {ProgramPath("dray-delta"), verb,         "--catalog",
-                     "sqlite:" + CatalogFile(), "--transfer", transfer_.Address("admin")};
-  process.command.insert(process.command.end(), flags.begin(), flags.end());
+  process.command = {ProgramPath("dray-delta")};
+  process.command.insert(process.command.end(), arguments.begin(), arguments.end());
+  process.command.insert(process.command.end(), {"--catalog", "sqlite:" + CatalogFile()});
   process.output_file = output + ".out";
   process.error_file = output + ".err";
   return Running(process).Finish(absl::Minutes(4));

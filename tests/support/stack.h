@@ -79,6 +79,8 @@ class Stack {
 
   // Runs `dray-delta VERB FLAGS...` on this stack's catalog and transfer.
   CommandResult Audit(const std::string& verb, const std::vector<std::string>& flags = {});
+  // Runs `dray-delta gc FLAGS...` on this stack's catalog and delta.
+  CommandResult Gc(const std::vector<std::string>& flags = {});
   // Expects that `dray-delta check` finds nothing wrong.
   void ExpectSound();
 
@@ -103,6 +105,7 @@ class Stack {
   }
 
  private:
+  CommandResult DeltaTool(std::vector<std::string> arguments);
   // Where the next run's output goes: PREFIX.out, PREFIX.err.
   std::string NextOutput();
 

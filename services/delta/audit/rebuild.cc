@@ -63,8 +63,8 @@ absl::Status Rebuild(const RebuildFlags& flags, std::ostream& out) {
   if (report.lost_versions.empty()) {
     return absl::DataLossError(absl::StrCat(
         report.damaged_records.size(),
-        " records of names or versions were damaged and are kept as they are; look at them, and "
-        "put or move what is wrong again"));
+        " records of names or versions were damaged and are kept as they are, or of retention and "
+        "are forgotten; look at them, and put, move or set what is wrong again"));
   }
   return absl::DataLossError(
       absl::StrCat(report.lost_versions.size(),

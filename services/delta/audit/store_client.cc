@@ -136,7 +136,10 @@ absl::StatusOr<std::unique_ptr<StoreClient>> StoreClient::Connect(const std::str
         absl::StrCat("transfer cannot be reached at ", parsed->ToString(),
                      "; start it, or say with --transfer where its admin port is"));
   }
-  return std::make_unique<GrpcStoreClient>(channel);
+  auto client = std::make_unique<GrpcStoreClient>(channel);
+  // Nothing yet; while this is open, transfer deletes no segment.
+  DRAY_RETURN_IF_ERROR(client->Verify({}).status());
+  return client;
 }
 
 }  // namespace dray::delta

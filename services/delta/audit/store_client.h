@@ -16,6 +16,8 @@ namespace dray::delta {
 class StoreClient {
  public:
   // Waits 10 s at most for transfer at `address` ("HOST:PORT"; port 5050 where none is given).
+  // What a catalog says that is opened afterwards stays true: while the client lives, transfer
+  // deletes no segment.
   static absl::StatusOr<std::unique_ptr<StoreClient>> Connect(const std::string& address);
   virtual ~StoreClient() = default;
 

@@ -27,6 +27,10 @@ class CatalogView {
   virtual ~CatalogView() = default;
 
   virtual absl::StatusOr<std::optional<StoredChunk>> FindChunk(const ChunkId& id) = 0;
+  // The chunk that came into the catalog just before this one, or just after it: mostly its
+  // neighbour in the file that brought it.
+  virtual absl::StatusOr<std::optional<StoredChunk>> FindChunkBefore(const ChunkId& id) = 0;
+  virtual absl::StatusOr<std::optional<StoredChunk>> FindChunkAfter(const ChunkId& id) = 0;
   virtual absl::StatusOr<std::optional<NodeFacts>> FindNode(const NodeId& id) = 0;
   // NOT_FOUND if there is none.
   virtual absl::StatusOr<Node> ReadNode(const NodeId& id) = 0;
@@ -66,6 +70,11 @@ class CatalogView {
   virtual absl::StatusOr<std::optional<OperationRecord>> FindOperation(
       std::string_view operation_id, EntryId entry) = 0;
 
+  // Uses of the segments with greater ids than `after`, in order of id, at most `limit`. Segments
+  // without chunks may be missing.
+  virtual absl::StatusOr<std::vector<SegmentUse>> ReadSegmentUses(SegmentId after,
+                                                                  size_t limit) = 0;
+
   // Whether the whole list of hashes of a content's blocks is known.
   virtual absl::StatusOr<bool> HasBlockList(const Root& root, uint32_t block_bytes) = 0;
   // A piece of a known list; empty behind its last one.
@@ -75,16 +84,27 @@ class CatalogView {
   // (empty: all).
   virtual absl::StatusOr<std::vector<VersionName>> FindWithoutMd5(std::string_view after,
                                                                   size_t limit) = 0;
+
+  // Every rule of retention, in byte order of their prefixes. DATA_LOSS names one that is damaged.
+  virtual absl::StatusOr<std::vector<Retention>> FindRetentions() = 0;
+  // Looks at the `limit` entries with the greatest ids below `before`, and tells those that have
+  // old versions or were deleted.
+  virtual absl::StatusOr<EntriesWithPast> FindWithPast(EntryId before, size_t limit) = 0;
+  // The version with the least number above `after`.
+  virtual absl::StatusOr<std::optional<VersionRecord>> FindVersionAfter(EntryId entry,
+                                                                        uint64_t after) = 0;
 };
 
 // A view with the changes of the running transaction in it. After an error, all that the operation
 // did is undone.
 class CatalogTransaction : public CatalogView {
  public:
-  // No-op when the chunk is known: the first location told wins. INVALID_ARGUMENT when it is known
-  // with another length.
+  // When the chunk is known, the first location told wins, and it is condemned no longer.
+  // INVALID_ARGUMENT when it is known with another length, FAILED_PRECONDITION when the segment was
+  // retired.
   virtual absl::Status AddChunk(const StoredChunk& chunk) = 0;
-  // `encoding` is that of `node`, and `id` its id. No-op when the node is known.
+  // `encoding` is that of `node`, and `id` its id. When the node is known, it is condemned no
+  // longer, and that is all.
   // FAILED_PRECONDITION names a chunk that does not exist; INVALID_ARGUMENT a child that does not
   // exist or has another length or level.
   virtual absl::Status AddNode(const NodeId& id, const Node& node, std::string_view encoding) = 0;
@@ -110,6 +130,31 @@ class CatalogTransaction : public CatalogView {
                                      std::string_view hashes, bool last) = 0;
   // Gives `md5` (16 bytes) to every version of this content that has none.
   virtual absl::Status SetMd5(const Root& root, std::string_view md5) = 0;
+
+  // Collection, in steps that take some milliseconds each; see services/delta/collection. Condemns
+  // what nothing refers to, among some thousand rows from `from` on (1: the first).
+  virtual absl::StatusOr<Swept> Condemn(Garbage kind, int64_t from) = 0;
+  // Deletes some of what is condemned and still without references; what it referred to itself then
+  // has one reference less. REQUIRES: nobody relies on having been told that it is known.
+  virtual absl::StatusOr<Swept> DeleteCondemned(Garbage kind) = 0;
+  // Has a chunk lie elsewhere, if it lies where `from` says. Returns whether it did.
+  virtual absl::StatusOr<bool> MoveChunk(const StoredChunk& from, SegmentId segment,
+                                         uint64_t offset) = 0;
+  // No chunk can be added to the segment any more. Returns false, and does nothing, while chunks of
+  // the catalog lie in it.
+  virtual absl::StatusOr<bool> RetireSegment(SegmentId id) = 0;
+  // Replaces the rule of the same prefix, also one that is damaged. RESOURCE_EXHAUSTED when there
+  // would be more than kMaxRetentions.
+  virtual absl::Status SetRetention(const Retention& retention) = 0;
+  // No-op where there is none.
+  virtual absl::Status RemoveRetention(std::string_view prefix) = 0;
+  // Takes an entry's oldest version away, and what it counted on its root; the numbers of the
+  // others stay. FAILED_PRECONDITION for any other version, and for the newest.
+  virtual absl::Status DropVersion(EntryId entry, uint64_t number) = 0;
+  // Takes an entry away, as if it had never been: false, and nothing is done, while others lie
+  // beneath it or lay there before they were moved, and as long as its id is the greatest (no id is
+  // given twice). FAILED_PRECONDITION unless a deletion is its only version.
+  virtual absl::StatusOr<bool> RemoveEntry(EntryId entry) = 0;
 
   // Runs `part`; when it fails, undoes what it did, and only that. Returns its status.
   virtual absl::Status Nested(absl::FunctionRef<absl::Status()> part) = 0;

@@ -101,6 +101,7 @@ absl::StatusOr<CatalogRebuild::Report> CatalogRebuild::Finish() {
   if (has_old_) {
     DRAY_RETURN_IF_ERROR(CopyNames());
     DRAY_RETURN_IF_ERROR(SealNames());
+    DRAY_RETURN_IF_ERROR(ForgetDamagedRetentions());
     DRAY_RETURN_IF_ERROR(AddNodes());
     DRAY_RETURN_IF_ERROR(CountRoots());
   }
@@ -116,8 +117,9 @@ absl::Status CatalogRebuild::CopyNames() {
   {
     DRAY_ASSIGN_OR_RETURN(
         Statement * statement,
-        database_->Prepare("SELECT name FROM main.sqlite_master WHERE type='table' AND name NOT IN "
-                           "('chunks', 'nodes', 'encodings') AND name NOT LIKE 'sqlite%'"));
+        database_->Prepare(
+            "SELECT name FROM main.sqlite_master WHERE type='table' AND name NOT IN "
+            "('chunks', 'nodes', 'encodings', 'segments', 'deleted') AND name NOT LIKE 'sqlite%'"));
     Query query(statement);
     while (true) {
       DRAY_ASSIGN_OR_RETURN(const bool row, query->Step());
@@ -159,6 +161,23 @@ absl::Status CatalogRebuild::SealNames() {
                             " WHERE checksum<>" DRAY_ENTRY_CHECKSUM
                             "; UPDATE main.versions SET checksum=" DRAY_VERSION_CHECKSUM
                             " WHERE checksum<>" DRAY_VERSION_CHECKSUM);
+}
+
+absl::Status CatalogRebuild::ForgetDamagedRetentions() {
+  {
+    DRAY_ASSIGN_OR_RETURN(Statement * statement,
+                          database_->Prepare("SELECT prefix FROM main.retentions "
+                                             "WHERE checksum<>" DRAY_RETENTION_CHECKSUM));
+    Query query(statement);
+    while (true) {
+      DRAY_ASSIGN_OR_RETURN(const bool row, query->Step());
+      if (!row) break;
+      report_.damaged_records.push_back(
+          absl::StrCat("the retention of :/", EscapeName(query->Blob(0)),
+                       ": it is forgotten; set it again (dray retention)"));
+    }
+  }
+  return database_->Execute("DELETE FROM main.retentions WHERE checksum<>" DRAY_RETENTION_CHECKSUM);
 }
 
 absl::Status CatalogRebuild::AddNodes() {

@@ -37,7 +37,8 @@ class CatalogRebuild {
     uint64_t lost_nodes = 0;
     uint64_t versions = 0;
     std::vector<std::string> lost_versions;  // "version 3 of :/path"
-    // Names and versions of which a record was damaged, and what may be wrong about them.
+    // Names, versions and rules of retention of which a record was damaged, and what may be wrong
+    // about them.
     std::vector<std::string> damaged_records;
     std::string old_file;  // what the old catalog is called now; empty: none
   };
@@ -53,6 +54,8 @@ class CatalogRebuild {
   // What is left of a damaged record is all there is: tells which ones are, and gives them
   // checksums, so that they can be read and replaced.
   absl::Status SealNames();
+  // A damaged rule of retention might drop what was to be kept: it goes.
+  absl::Status ForgetDamagedRetentions();
   absl::Status AddNodes();
   absl::Status AddNodesOfLevel(int level, int64_t rows, int* top);
   // The encoding in that row of the old catalog; empty if there is none, or it cannot be read.

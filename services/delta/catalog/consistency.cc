@@ -40,11 +40,13 @@ class Checker {
 
   absl::StatusOr<ConsistencyReport> Run() {
     DRAY_RETURN_IF_ERROR(LoadChunks());
+    DRAY_RETURN_IF_ERROR(CheckSegments());
     DRAY_RETURN_IF_ERROR(LoadNodes());
     DRAY_RETURN_IF_ERROR(CheckEncodings());
     DRAY_RETURN_IF_ERROR(LoadEntries());
     DRAY_RETURN_IF_ERROR(CheckVersions());
     DRAY_RETURN_IF_ERROR(CheckPlaces());
+    DRAY_RETURN_IF_ERROR(CheckRetentions());
     CheckTree();
     CheckCounts();
     return std::move(report_);
@@ -75,6 +77,21 @@ class Checker {
       if (!id) return Problem("a chunk's id does not have 32 bytes");
       chunks_[*id] = {static_cast<uint32_t>(query->Integer(1)), query->Integer(2), 0};
     });
+  }
+
+  absl::Status CheckSegments() {
+    return ForEach(
+        "SELECT ifnull(s.id, c.segment), ifnull(s.chunks, 0), ifnull(s.stored, 0), "
+        "ifnull(c.chunks, 0), ifnull(c.stored, 0) FROM segments s FULL JOIN "
+        "(SELECT segment, count(*) AS chunks, sum(stored) AS stored FROM chunks GROUP BY segment) "
+        "c "
+        "ON c.segment=s.id WHERE ifnull(s.chunks, 0)<>ifnull(c.chunks, 0) "
+        "OR ifnull(s.stored, 0)<>ifnull(c.stored, 0)",
+        [&](Query& query) {
+          Problem(absl::StrCat("segment ", query->Integer(0), " has ", query->Integer(1),
+                               " chunks of ", query->Integer(2), " bytes on record and ",
+                               query->Integer(3), " of ", query->Integer(4), " in fact"));
+        });
   }
 
   absl::Status LoadNodes() {
@@ -193,6 +210,16 @@ class Checker {
                      }
                      Problem(absl::StrCat("a record of where ", DescribeEntry(database_, id),
                                           " lay before it was moved is not what was written"));
+                   });
+  }
+
+  absl::Status CheckRetentions() {
+    return ForEach("SELECT prefix, checksum=" DRAY_RETENTION_CHECKSUM " FROM retentions",
+                   [&](Query& query) {
+                     if (query->Integer(1) != 0) return;
+                     Problem(absl::StrCat("the retention of :/", EscapeName(query->Blob(0)),
+                                          " is not what was set; nothing is dropped until it is "
+                                          "set again (dray retention)"));
                    });
   }
 

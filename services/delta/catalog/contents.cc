@@ -1,33 +1,55 @@
 // Chunks and nodes.
 #include "services/delta/catalog/sqlite_access.h"
 
+#define DRAY_CHUNK_COLUMNS "id, length, segment, offset, stored, condemned"
+
 namespace dray::delta {
 
-absl::StatusOr<std::optional<StoredChunk>> SqliteAccess::FindChunk(const ChunkId& id) {
-  DRAY_ASSIGN_OR_RETURN(
-      Statement * statement,
-      database_.Prepare("SELECT length, segment, offset, stored FROM chunks WHERE id=?1"));
+absl::StatusOr<std::optional<StoredChunk>> SqliteAccess::SelectChunk(const char* select,
+                                                                     const ChunkId& id) {
+  DRAY_ASSIGN_OR_RETURN(Statement * statement, database_.Prepare(select));
   Query query(statement);
   query->BindBlob(1, id.view());
   DRAY_ASSIGN_OR_RETURN(const bool row, query->Step());
   if (!row) return std::nullopt;
-  return StoredChunk{.id = id,
-                     .length_bytes = static_cast<uint32_t>(query->Integer(0)),
-                     .segment = SegmentId{static_cast<uint64_t>(query->Integer(1))},
-                     .offset = static_cast<uint64_t>(query->Integer(2)),
-                     .stored_bytes = static_cast<uint32_t>(query->Integer(3))};
+  if (query->Blob(0).size() != kDigestBytes) {
+    return absl::DataLossError("the id of a chunk is damaged in the catalog; run dray-delta check");
+  }
+  return StoredChunk{.id = ChunkId::Load(AsBytes(query->Blob(0)).data()),
+                     .length_bytes = static_cast<uint32_t>(query->Integer(1)),
+                     .segment = SegmentId{static_cast<uint64_t>(query->Integer(2))},
+                     .offset = static_cast<uint64_t>(query->Integer(3)),
+                     .stored_bytes = static_cast<uint32_t>(query->Integer(4)),
+                     .condemned = query->Integer(5) != 0};
+}
+
+absl::StatusOr<std::optional<StoredChunk>> SqliteAccess::FindChunk(const ChunkId& id) {
+  return SelectChunk("SELECT " DRAY_CHUNK_COLUMNS " FROM chunks WHERE id=?1", id);
+}
+
+absl::StatusOr<std::optional<StoredChunk>> SqliteAccess::FindChunkBefore(const ChunkId& id) {
+  return SelectChunk("SELECT " DRAY_CHUNK_COLUMNS
+                     " FROM chunks WHERE num=(SELECT num FROM chunks WHERE id=?1)-1",
+                     id);
+}
+
+absl::StatusOr<std::optional<StoredChunk>> SqliteAccess::FindChunkAfter(const ChunkId& id) {
+  return SelectChunk("SELECT " DRAY_CHUNK_COLUMNS
+                     " FROM chunks WHERE num=(SELECT num FROM chunks WHERE id=?1)+1",
+                     id);
 }
 
 absl::StatusOr<std::optional<NodeFacts>> SqliteAccess::FindNode(const NodeId& id) {
   DRAY_ASSIGN_OR_RETURN(
       Statement * statement,
-      database_.Prepare("SELECT level, length FROM nodes WHERE id=?1 AND level>=0"));
+      database_.Prepare("SELECT level, length, condemned FROM nodes WHERE id=?1 AND level>=0"));
   Query query(statement);
   query->BindBlob(1, id.view());
   DRAY_ASSIGN_OR_RETURN(const bool row, query->Step());
   if (!row) return std::nullopt;
   return NodeFacts{.level = static_cast<int>(query->Integer(0)),
-                   .length_bytes = static_cast<uint64_t>(query->Integer(1))};
+                   .length_bytes = static_cast<uint64_t>(query->Integer(1)),
+                   .condemned = query->Integer(2) != 0};
 }
 
 absl::StatusOr<Node> SqliteAccess::ReadNode(const NodeId& id) {
@@ -57,18 +79,28 @@ absl::Status SqliteAccess::AddChunk(const StoredChunk& chunk) {
   query->Bind(4, static_cast<int64_t>(chunk.offset));
   query->Bind(5, chunk.stored_bytes);
   DRAY_RETURN_IF_ERROR(query->Run());
-  if (database_.changed_rows() != 0) return absl::OkStatus();
+  if (database_.changed_rows() != 0) return CountInSegment(chunk.segment, chunk.stored_bytes);
   DRAY_ASSIGN_OR_RETURN(const auto known, FindChunk(chunk.id));
-  if (known && known->length_bytes == chunk.length_bytes) return absl::OkStatus();
+  if (known && known->length_bytes == chunk.length_bytes) {
+    return known->condemned ? Pardon("UPDATE chunks SET condemned=0 WHERE id=?1", chunk.id.view())
+                            : absl::OkStatus();
+  }
   return absl::InvalidArgumentError(absl::StrCat("chunk ", chunk.id.hex(), " is said to have ",
                                                  chunk.length_bytes, " bytes; it has ",
                                                  known ? known->length_bytes : 0));
 }
 
+absl::Status SqliteAccess::Pardon(const char* update, std::string_view id) {
+  DRAY_ASSIGN_OR_RETURN(Statement * statement, database_.Prepare(update));
+  Query query(statement);
+  query->BindBlob(1, id);
+  return query->Run();
+}
+
 absl::Status SqliteAccess::ReferToChunk(const Entry& entry) {
   DRAY_ASSIGN_OR_RETURN(
       Statement * statement,
-      database_.Prepare("UPDATE chunks SET refs=refs+1 WHERE id=?1 AND length=?2"));
+      database_.Prepare("UPDATE chunks SET refs=refs+1, condemned=0 WHERE id=?1 AND length=?2"));
   Query query(statement);
   query->BindBlob(1, entry.id.view());
   query->Bind(2, static_cast<int64_t>(entry.length_bytes));
@@ -85,9 +117,9 @@ absl::Status SqliteAccess::ReferToChunk(const Entry& entry) {
 }
 
 absl::Status SqliteAccess::ReferToChild(const Entry& entry, int level) {
-  DRAY_ASSIGN_OR_RETURN(
-      Statement * statement,
-      database_.Prepare("UPDATE nodes SET refs=refs+1 WHERE id=?1 AND length=?2 AND level=?3"));
+  DRAY_ASSIGN_OR_RETURN(Statement * statement,
+                        database_.Prepare("UPDATE nodes SET refs=refs+1, condemned=0 "
+                                          "WHERE id=?1 AND length=?2 AND level=?3"));
   Query query(statement);
   query->BindBlob(1, entry.id.view());
   query->Bind(2, static_cast<int64_t>(entry.length_bytes));
@@ -115,7 +147,9 @@ absl::StatusOr<bool> SqliteAccess::AddNodeRow(const NodeId& id, const Node& node
 
 absl::Status SqliteAccess::AddNode(const NodeId& id, const Node& node, std::string_view encoding) {
   DRAY_ASSIGN_OR_RETURN(const bool added, AddNodeRow(id, node));
-  if (!added) return absl::OkStatus();
+  if (!added) {
+    return Pardon("UPDATE nodes SET condemned=0 WHERE id=?1 AND condemned<>0", id.view());
+  }
   DRAY_ASSIGN_OR_RETURN(Statement * add_encoding,
                         database_.Prepare("INSERT INTO encodings(node, encoding) "
                                           "VALUES((SELECT num FROM nodes WHERE id=?1), ?2)"));
@@ -134,8 +168,8 @@ absl::Status SqliteAccess::AddNode(const NodeId& id, const Node& node, std::stri
 
 absl::Status SqliteAccess::ReferToRoot(const Root& root, uint64_t size) {
   DRAY_ASSIGN_OR_RETURN(Statement * statement,
-                        database_.Prepare("UPDATE nodes SET refs=refs+1 WHERE id=?1 AND length=?2 "
-                                          "AND level>=0"));
+                        database_.Prepare("UPDATE nodes SET refs=refs+1, condemned=0 "
+                                          "WHERE id=?1 AND length=?2 AND level>=0"));
   Query query(statement);
   query->BindBlob(1, root.view());
   query->Bind(2, static_cast<int64_t>(size));

@@ -103,8 +103,37 @@ CREATE TABLE places(
 CREATE INDEX places_by_entry ON places(entry, until_ns);
 )sql";
 
+// How long versions are kept beneath a path: the newest `keep_last` of them (0: no bound by count),
+// and each for `keep_ns` after it was replaced (0: no bound by age).
+constexpr char kRetentions[] = R"sql(
+CREATE TABLE retentions(
+  prefix BLOB PRIMARY KEY,
+  keep_last INTEGER NOT NULL,
+  keep_ns INTEGER NOT NULL,
+  checksum INTEGER NOT NULL) WITHOUT ROWID;
+)sql";
+
+// Collection: chunks and nodes that are to be deleted; what the catalog's chunks take in each
+// segment, and whether the segment is no longer to be used; how many rows were deleted.
+constexpr char kCollection[] = R"sql(
+ALTER TABLE chunks ADD COLUMN condemned INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE nodes ADD COLUMN condemned INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE segments(
+  id INTEGER PRIMARY KEY,
+  chunks INTEGER NOT NULL CHECK(chunks >= 0),
+  stored INTEGER NOT NULL CHECK(stored >= 0),
+  retired INTEGER NOT NULL DEFAULT 0);
+INSERT INTO segments(id, chunks, stored)
+  SELECT segment, count(*), sum(stored) FROM chunks GROUP BY segment;
+CREATE INDEX condemned_chunks ON chunks(num) WHERE condemned=1;
+CREATE INDEX condemned_nodes ON nodes(num) WHERE condemned=1;
+CREATE TABLE deleted(chunks INTEGER NOT NULL, nodes INTEGER NOT NULL);
+INSERT INTO deleted VALUES(0, 0);
+)sql";
+
 // kMigrations[i] leads from schema i to i + 1. A step that was released is never changed.
-constexpr const char* kMigrations[] = {kTables, kOperations, kBlocksAndMd5s, kChecksums, kPlaces};
+constexpr const char* kMigrations[] = {kTables, kOperations, kBlocksAndMd5s, kChecksums,
+                                       kPlaces, kRetentions, kCollection};
 
 absl::Status RunStep(Database& database, int from) {
   DRAY_RETURN_IF_ERROR(database.Execute("BEGIN IMMEDIATE"));

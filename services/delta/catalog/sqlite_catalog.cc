@@ -50,11 +50,12 @@ class SqliteCatalog final : public Catalog {
       const auto count = [&](const char* sql) {
         return static_cast<uint64_t>(reader.database->SelectInteger(sql).value_or(0));
       };
-      // Rows are numbered from 1 without gaps as long as nothing is deleted; counting them would
-      // read them all.
-      return CatalogCounts{.chunks = count("SELECT max(num) FROM chunks"),
-                           .nodes = count("SELECT max(num) FROM nodes"),
-                           .entries = count("SELECT max(id) FROM entries")};
+      // Rows are numbered from 1 without gaps but for those deleted; counting them would read them
+      // all.
+      return CatalogCounts{
+          .chunks = count("SELECT ifnull(max(num), 0)-(SELECT chunks FROM deleted) FROM chunks"),
+          .nodes = count("SELECT ifnull(max(num), 0)-(SELECT nodes FROM deleted) FROM nodes"),
+          .entries = count("SELECT max(id) FROM entries")};
     });
   }
 

@@ -62,6 +62,8 @@ struct StoredChunk {
   SegmentId segment{0};
   uint64_t offset = 0;        // of the record's first byte
   uint32_t stored_bytes = 0;  // of the whole record
+  // Nothing refers to it, and it will be deleted unless something does again.
+  bool condemned = false;
 
   friend bool operator==(const StoredChunk&, const StoredChunk&) = default;
 };
@@ -69,6 +71,25 @@ struct StoredChunk {
 struct NodeFacts {
   int level = 0;
   uint64_t length_bytes = 0;
+  bool condemned = false;  // as a chunk may be
+};
+
+// What the catalog's chunks take in a segment.
+struct SegmentUse {
+  SegmentId id{0};
+  uint64_t chunks = 0;
+  uint64_t stored_bytes = 0;  // of their records
+
+  friend bool operator==(const SegmentUse&, const SegmentUse&) = default;
+};
+
+enum class Garbage { kChunks, kNodes };
+
+// What one step of a collection did.
+struct Swept {
+  uint64_t rows = 0;
+  uint64_t stored_bytes = 0;  // chunks only
+  int64_t next = 0;           // the row to go on from; 0: that was all
 };
 
 // What a request that was already done had done; kept so that its repetition is the same request.
@@ -82,6 +103,25 @@ struct OperationRecord {
 struct VersionName {
   EntryId entry{0};
   uint64_t number = 0;
+};
+
+// How long old versions are kept beneath a path. One that was replaced is kept while it is among
+// the newest `keep_last` of its entry, and until `keep_ns` after it was replaced; 0: no bound of
+// that kind. Without either, for ever.
+struct Retention {
+  std::string prefix;  // a path; "" is the top
+  uint64_t keep_last = 0;
+  int64_t keep_ns = 0;
+
+  friend bool operator==(const Retention&, const Retention&) = default;
+};
+// Of a catalog.
+inline constexpr size_t kMaxRetentions = 500;
+
+// Entries with something that may be dropped, greatest id first.
+struct EntriesWithPast {
+  std::vector<EntryId> entries;
+  EntryId next{0};  // where to go on; 0: there are no more
 };
 
 // Hashes of a file's blocks, all of one length but the last: SHA-256, in pieces of as many hashes.

@@ -34,7 +34,11 @@ absl::StatusOr<std::vector<Base>> BaseFinder::Find(CatalogView& view, const Node
       ++i;
     } while (i < missing.size() && missing[i] == entry);
     run.end = offset;
-    if (const auto anchor = AnchorOf(leaf, missing, run)) {
+    const auto anchor = AnchorOf(leaf, missing, run);
+    if (run.begin > 0 && run.lengths_bytes.size() <= kMaxChunksOfBase &&
+        missing.size() < leaf.entries.size() && !(anchor && IsCounterpart(*anchor, run))) {
+      DRAY_RETURN_IF_ERROR(AddSeam(view, leaf, missing, run, &bases));
+    } else if (anchor) {
       DRAY_RETURN_IF_ERROR(AddBases(view, run, *anchor, &bases));
     }
   }
@@ -125,11 +129,70 @@ std::optional<BaseFinder::Anchor> BaseFinder::AnchorOf(const Node& leaf,
   return anchor;
 }
 
+bool BaseFinder::IsCounterpart(const Anchor& anchor, const Run& run) {
+  return anchor.whole && run.lengths_bytes.size() <= kMaxChunksOfBase &&
+         anchor.most - anchor.least <=
+             std::min(kMaxBaseBytes, kMostTimesLonger * (run.end - run.begin));
+}
+
+absl::Status BaseFinder::AddSeam(CatalogView& view, const Node& leaf,
+                                 absl::Span<const uint32_t> missing, const Run& run,
+                                 std::vector<Base>* bases) const {
+  const uint32_t begin = missing[run.first];
+  const size_t end = begin + run.lengths_bytes.size();
+  const uint64_t length = std::min(run.end - run.begin, kMaxBaseBytes / 2);
+  std::vector<StoredChunk> chunks;
+  if (begin > 0) {
+    DRAY_ASSIGN_OR_RETURN(chunks, Beside(view, leaf.entries[begin - 1], Side::kAfter, length));
+  }
+  if (end < leaf.entries.size()) {
+    DRAY_ASSIGN_OR_RETURN(const auto before,
+                          Beside(view, leaf.entries[end], Side::kBefore, length));
+    for (auto chunk = before.rbegin(); chunk != before.rend(); ++chunk) {
+      const bool there = std::any_of(chunks.begin(), chunks.end(), [&](const StoredChunk& other) {
+        return other.id == chunk->id;
+      });
+      if (!there) chunks.push_back(*chunk);
+    }
+  }
+  if (chunks.empty()) return absl::OkStatus();
+  bases->push_back({.first = run.first,
+                    .count = static_cast<uint32_t>(run.lengths_bytes.size()),
+                    .chunks = std::move(chunks)});
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<StoredChunk>> BaseFinder::Beside(CatalogView& view, const Entry& known,
+                                                            Side side,
+                                                            uint64_t length_bytes) const {
+  std::vector<StoredChunk> chunks;
+  Entry at = known;
+  for (uint64_t length = 0; length + kLeastOverlapBytes < length_bytes || chunks.empty();) {
+    DRAY_ASSIGN_OR_RETURN(const auto next, Next(view, at, side));
+    if (!next || length + next->length_bytes > kMaxBaseBytes / 2) break;
+    length += next->length_bytes;
+    at = Entry{.id = next->id.As<AnyTag>(), .length_bytes = next->length_bytes};
+    chunks.push_back(*next);
+  }
+  return chunks;
+}
+
+absl::StatusOr<std::optional<StoredChunk>> BaseFinder::Next(CatalogView& view, const Entry& known,
+                                                            Side side) const {
+  const bool after = side == Side::kAfter;
+  const auto found = index_.find(known.chunk());
+  if (found == index_.end()) {
+    return after ? view.FindChunkAfter(known.chunk()) : view.FindChunkBefore(known.chunk());
+  }
+  const size_t at = found->second;
+  if (after ? at + 1 == window_.size() : at == 0) return std::nullopt;
+  return view.FindChunk(window_[after ? at + 1 : at - 1].entry.chunk());
+}
+
 absl::Status BaseFinder::AddBases(CatalogView& view, const Run& run, const Anchor& anchor,
                                   std::vector<Base>* bases) const {
   const auto count = static_cast<uint32_t>(run.lengths_bytes.size());
-  const uint64_t limit = std::min(kMaxBaseBytes, kMostTimesLonger * (run.end - run.begin));
-  if (anchor.whole && count <= kMaxChunksOfBase && anchor.most - anchor.least <= limit) {
+  if (IsCounterpart(anchor, run)) {
     return AddBase(view, run.first, count, anchor.least, anchor.most, bases);
   }
   uint64_t at = anchor.begin;

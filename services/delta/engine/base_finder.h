@@ -19,9 +19,11 @@ struct Base {
 };
 
 // Finds what in an old version corresponds to a new one's leaves: the entries at the same place;
-// and to their missing chunks: the bytes between the same known neighbours; where a leaf has no
-// known chunk, those at the same place. Reads the few old leaves around each new one. Leaves are
-// asked for in file order. Not thread-safe.
+// and to their missing chunks: the bytes between the same known neighbours; where those were no
+// neighbours (a cut, a swap), what followed the left one and what preceded the right one; where a
+// leaf has no known chunk, the bytes at the same place. Reads the few old leaves around each new
+// one; what lay farther away is found by the order in which chunks came into the catalog. Leaves
+// are asked for in file order. Not thread-safe.
 class BaseFinder {
  public:
   // A base has at most so many bytes, and belongs to at most so many missing chunks.
@@ -70,8 +72,19 @@ class BaseFinder {
   const OldChunk* InWindow(const Entry& entry) const;
   std::optional<Anchor> AnchorOf(const Node& leaf, absl::Span<const uint32_t> missing,
                                  const Run& run);
+  // Whether the run's bases are just what lies between its neighbours' places.
+  static bool IsCounterpart(const Anchor& anchor, const Run& run);
   absl::Status AddBases(CatalogView& view, const Run& run, const Anchor& anchor,
                         std::vector<Base>* bases) const;
+  // For a run whose neighbours were none, or not known to have been.
+  absl::Status AddSeam(CatalogView& view, const Node& leaf, absl::Span<const uint32_t> missing,
+                       const Run& run, std::vector<Base>* bases) const;
+  // Chunks of about so many bytes, nearest first: what followed a known one or preceded it.
+  enum class Side { kAfter, kBefore };
+  absl::StatusOr<std::vector<StoredChunk>> Beside(CatalogView& view, const Entry& known, Side side,
+                                                  uint64_t length_bytes) const;
+  absl::StatusOr<std::optional<StoredChunk>> Next(CatalogView& view, const Entry& known,
+                                                  Side side) const;
   absl::Status AddBase(CatalogView& view, uint32_t first, uint32_t count, uint64_t begin,
                        uint64_t end, std::vector<Base>* bases) const;
 

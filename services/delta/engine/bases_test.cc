@@ -94,6 +94,27 @@ TEST_F(BasesTest, WhatIsInsertedBetweenNeighboursHasNone) {
   EXPECT_THAT(found.bases, IsEmpty());
 }
 
+// Every chunk is another one of those that came into the catalog one after the other.
+TEST_F(BasesTest, WhereAMiddleWasCutOutBothEndsOfItAreTheBase) {
+  numbers_.erase(numbers_.begin() + 1500, numbers_.begin() + 1560);
+  numbers_[1500] = 77777;  // the seam: it replaces 1560
+  const Found found = Search(numbers_);
+  ASSERT_THAT(found.bases, SizeIs(1));
+  EXPECT_EQ(found.bases[0].count(), 1u);
+  EXPECT_THAT(IdsOf(found.bases[0]), testing::Contains(Id(1500)));
+  EXPECT_THAT(IdsOf(found.bases[0]), testing::Contains(Id(1560)));
+}
+
+TEST_F(BasesTest, WhereFarPartsWereSwappedWhatTheyWereCutFromIsTheBase) {
+  std::vector<uint64_t> swapped(numbers_.begin(), numbers_.begin() + 500);
+  swapped.push_back(77777);
+  swapped.insert(swapped.end(), numbers_.begin() + 2000, numbers_.begin() + 2500);
+  const Found found = Search(swapped);
+  ASSERT_THAT(found.bases, SizeIs(1));
+  EXPECT_THAT(IdsOf(found.bases[0]), testing::Contains(Id(500)));
+  EXPECT_THAT(IdsOf(found.bases[0]), testing::Contains(Id(1999)));
+}
+
 TEST_F(BasesTest, BasesAreBounded) {
   for (size_t i = 1000; i < 1400; ++i) numbers_[i] = 70'000 + i;
   const TestFile file = MakeTestFile(numbers_);

@@ -129,7 +129,7 @@ absl::StatusOr<bool> Batch::HasChunk(CatalogView& view, const Entry& entry) cons
     length = told->second.length_bytes;
   } else {
     DRAY_ASSIGN_OR_RETURN(const auto known, view.FindChunk(entry.chunk()));
-    if (!known) return false;
+    if (!known || known->condemned) return false;
     length = known->length_bytes;
   }
   if (length == entry.length_bytes) return true;

@@ -31,8 +31,8 @@ void ReadAfterWrites(Catalog& catalog, Catalog::ReadJob job) {
 }
 
 CallTimer::CallTimer(const grpc::CallbackServerContext& context, DeltaMetrics& metrics,
-                     Method method)
-    : metrics_(metrics), method_(method) {
+                     Method method, Leases::Lease lease)
+    : metrics_(metrics), method_(method), lease_(std::move(lease)) {
   const auto& metadata = context.client_metadata();
   const auto found = metadata.find("dray-connection");
   if (found == metadata.end()) return;
@@ -42,6 +42,7 @@ CallTimer::CallTimer(const grpc::CallbackServerContext& context, DeltaMetrics& m
 
 // What is not the caller's fault is worth a warning.
 void CallTimer::End(const absl::Status& status) {
+  lease_.End();
   const absl::Duration duration = SteadyNow() - start_;
   metrics_.RequestEnded(method_, duration, status.code());
   const bool ours = status.code() == absl::StatusCode::kInternal ||

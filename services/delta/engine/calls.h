@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/base/clock.h"
+#include "core/base/leases.h"
 #include "services/delta/catalog/catalog.h"
 #include "services/delta/engine/delta_metrics.h"
 #include "services/delta/engine/response_source.h"
@@ -26,12 +27,15 @@ grpc::Status ToGrpcStatus(const absl::Status& status);
 // for, which transfer sends along (kConnectionKey).
 class CallTimer {
  public:
-  CallTimer(const grpc::CallbackServerContext& context, DeltaMetrics& metrics, Method method);
+  // `lease`: what the caller is told is not deleted before the call has ended.
+  CallTimer(const grpc::CallbackServerContext& context, DeltaMetrics& metrics, Method method,
+            Leases::Lease lease);
   void End(const absl::Status& status);
 
  private:
   DeltaMetrics& metrics_;
   Method method_;
+  Leases::Lease lease_;
   std::string connection_id_;
   absl::Time start_ = SteadyNow();
 };

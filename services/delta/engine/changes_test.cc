@@ -62,6 +62,18 @@ class ChangesTest : public testing::Test {
     });
   }
 
+  // As retention does.
+  void DropOldest(const std::string& path) {
+    const EntryId entry = Any(path)->id;
+    const absl::Status dropped =
+        WriteAndWait(*catalog_, [&](CatalogTransaction& transaction) -> absl::Status {
+          DRAY_ASSIGN_OR_RETURN(const auto oldest, transaction.FindVersionAfter(entry, 0));
+          if (!oldest) return absl::NotFoundError("no version");
+          return transaction.DropVersion(entry, oldest->number);
+        });
+    ASSERT_TRUE(dropped.ok()) << dropped;
+  }
+
   // All live paths beneath the top, parents first.
   std::vector<std::string> Live() {
     std::vector<std::string> paths;
@@ -226,6 +238,43 @@ TEST_F(ChangesTest, AnOldVersionCanBeTheNewestAgain) {
   EXPECT_THAT(Restore("a", 4).status(), HasCode(absl::StatusCode::kFailedPrecondition));
   EXPECT_THAT(Restore("a", 9).status(), HasCode(absl::StatusCode::kNotFound));
   EXPECT_EQ(Restore("a", 2)->version.number, 5u);
+}
+
+TEST_F(ChangesTest, WhatIsNoLongerKeptIsNotDoneAgain) {
+  ASSERT_TRUE(CommitLink("a", "1", {}, kOperation).ok());
+  ASSERT_TRUE(CommitLink("a", "2").ok());
+  DropOldest("a");
+  const auto again = CommitLink("a", "1", {}, kOperation);
+  EXPECT_THAT(again.status(), HasCode(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(std::string(again.status().message()), HasSubstr("version 1"));
+  EXPECT_EQ(Any("a")->head.metadata.symlink_target, "2");
+
+  ASSERT_TRUE(Delete("a", false, "delete operation").ok());
+  ASSERT_TRUE(CommitLink("a", "4").ok());
+  DropOldest("a");
+  DropOldest("a");
+  EXPECT_THAT(Delete("a", false, "delete operation").status(),
+              HasCode(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(Live(), ElementsAre("a"));
+}
+
+TEST_F(ChangesTest, OnlyWhatIsKeptCanBeRestored) {
+  ASSERT_TRUE(CommitLink("a/b", "1").ok());
+  ASSERT_TRUE(CommitLink("a/c", "1").ok());
+  ASSERT_TRUE(CommitLink("d", "1").ok());
+  ASSERT_TRUE(CommitLink("d", "2").ok());
+  DropOldest("d");
+  const auto old = Restore("d", 1);
+  EXPECT_THAT(old.status(), HasCode(absl::StatusCode::kNotFound));
+  EXPECT_THAT(std::string(old.status().message()), HasSubstr("no longer kept"));
+  ASSERT_TRUE(Delete("d").ok());
+  DropOldest("d");
+  EXPECT_THAT(Restore("d").status(), HasCode(absl::StatusCode::kFailedPrecondition));
+
+  ASSERT_TRUE(Delete("a", true).ok());
+  DropOldest("a/b");
+  EXPECT_EQ(Restore("a")->entries, 2u);
+  EXPECT_THAT(Live(), ElementsAre("a", "a/c"));
 }
 
 TEST_F(ChangesTest, AMoveTakesTheHistoryAlong) {

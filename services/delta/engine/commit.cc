@@ -41,7 +41,7 @@ absl::StatusOr<std::optional<CommitResult>> RecordedResult(CatalogView& view,
                         view.FindOperation(arguments.operation_id, existing.id));
   if (!recorded) return std::nullopt;
   DRAY_ASSIGN_OR_RETURN(auto version, view.FindVersion(existing.id, recorded->number));
-  if (!version) return std::nullopt;
+  if (!version) return NoLongerKept(recorded->number);
   return CommitResult{.version = *std::move(version), .unchanged = false};
 }
 

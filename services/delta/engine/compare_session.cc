@@ -60,7 +60,8 @@ absl::StatusOr<CompareSession::Known> CompareSession::Offer(CatalogView& view,
     if (shaped_leaf) shaped_bytes_ += shapes[i] / kLevelsOfShape;
     if (mine[i] || unknown_ids_.contains(id)) continue;
     DRAY_ASSIGN_OR_RETURN(const auto known, view.FindNode(id));
-    if (known) {
+    // What is condemned may be gone before it is referred to, and is told again.
+    if (known && !known->condemned) {
       if (known->level == 0) known_bytes_ += known->length_bytes;
       continue;
     }
@@ -142,7 +143,7 @@ absl::StatusOr<std::vector<uint32_t>> CompareSession::AddLeaf(
   std::vector<bool> stored(entries.size());
   for (size_t i = 0; i < entries.size(); ++i) {
     DRAY_ASSIGN_OR_RETURN(const auto known, view.FindChunk(entries[i].chunk()));
-    stored[i] = known.has_value();
+    stored[i] = known && !known->condemned;
     if (known && known->length_bytes != entries[i].length_bytes) {
       return WrongLength("chunk", entries[i], known->length_bytes);
     }

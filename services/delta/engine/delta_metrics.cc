@@ -6,13 +6,18 @@ namespace dray::delta {
 namespace {
 
 constexpr const char* kMethodNames[kMethods] = {
-    "Compare",   "AddChunks",     "Commit",          "CommitBatch", "Resolve",
-    "List",      "Stat",          "History",         "Move",        "Delete",
-    "Restore",   "CompareBlocks", "FilesWithoutMd5", "SetMd5s",     "ReadNodes",
-    "FindChunks"};
+    "Compare",      "AddChunks",     "Commit",          "CommitBatch", "Resolve",
+    "List",         "Stat",          "History",         "Move",        "Delete",
+    "Restore",      "CompareBlocks", "FilesWithoutMd5", "SetMd5s",     "ReadNodes",
+    "FindChunks",   "Collect",       "SegmentUses",     "MoveChunks",  "RetireSegments",
+    "SetRetention", "ListRetentions"};
 
 prometheus::Gauge& Gauge(prometheus::Registry& registry, const char* name, const char* help) {
   return prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add({});
+}
+
+prometheus::Counter& Counter(prometheus::Registry& registry, const char* name, const char* help) {
+  return prometheus::BuildCounter().Name(name).Help(help).Register(registry).Add({});
 }
 
 prometheus::Histogram::BucketBoundaries GroupBuckets() {
@@ -33,6 +38,15 @@ DeltaMetrics::DeltaMetrics(prometheus::Registry& registry)
                             .Register(registry)
                             .Add({}, GroupBuckets())),
       commit_seconds_(metrics::CatalogCommitDuration(registry).Add({}, metrics::RequestBuckets())),
+      dropped_versions_(Counter(registry, "dray_retention_versions_dropped_total",
+                                "Versions dropped, since no rule of retention keeps them.")),
+      collected_nodes_(Counter(registry, "dray_collected_nodes_total",
+                               "Nodes deleted from the catalog, since nothing referred to them.")),
+      collected_chunks_(
+          Counter(registry, "dray_collected_chunks_total",
+                  "Chunks deleted from the catalog, since nothing referred to them.")),
+      collected_bytes_(Counter(registry, "dray_collected_stored_bytes_total",
+                               "What the chunks deleted from the catalog took in segments.")),
       sessions_(Gauge(registry, "dray_delta_sessions", "Uploads being compared now.")),
       chunks_(Gauge(registry, "dray_catalog_chunks", "Chunks known to the catalog.")),
       nodes_(Gauge(registry, "dray_catalog_nodes", "Nodes known to the catalog.")),
@@ -55,6 +69,13 @@ void DeltaMetrics::Committed(size_t operations, double seconds) {
   commits_.Increment();
   group_operations_.Observe(static_cast<double>(operations));
   commit_seconds_.Observe(seconds);
+}
+
+void DeltaMetrics::CollectedRows(const Collected& collected) {
+  dropped_versions_.Increment(static_cast<double>(collected.versions));
+  collected_nodes_.Increment(static_cast<double>(collected.nodes));
+  collected_chunks_.Increment(static_cast<double>(collected.chunks));
+  collected_bytes_.Increment(static_cast<double>(collected.stored_bytes));
 }
 
 void DeltaMetrics::SetCounts(const CatalogCounts& counts) {

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "services/delta/catalog/types.h"
+#include "services/delta/collection/collector.h"
 
 namespace dray::delta {
 
@@ -32,8 +33,14 @@ enum class Method {
   kSetMd5s,
   kReadNodes,
   kFindChunks,
+  kCollect,
+  kSegmentUses,
+  kMoveChunks,
+  kRetireSegments,
+  kSetRetention,
+  kListRetentions,
 };
-inline constexpr size_t kMethods = 16;
+inline constexpr size_t kMethods = 22;
 const char* MethodName(Method method);
 
 // What the service counts. Thread-safe. The registry outlives it.
@@ -47,6 +54,7 @@ class DeltaMetrics {
   void SessionOpened() { sessions_.Increment(); }
   void SessionClosed() { sessions_.Decrement(); }
   void SetCounts(const CatalogCounts& counts);
+  void CollectedRows(const Collected& collected);
 
  private:
   prometheus::Family<prometheus::Counter>& errors_;
@@ -55,6 +63,10 @@ class DeltaMetrics {
   prometheus::Counter& versions_;
   prometheus::Histogram& group_operations_;
   prometheus::Histogram& commit_seconds_;
+  prometheus::Counter& dropped_versions_;
+  prometheus::Counter& collected_nodes_;
+  prometheus::Counter& collected_chunks_;
+  prometheus::Counter& collected_bytes_;
   prometheus::Gauge& sessions_;
   prometheus::Gauge& chunks_;
   prometheus::Gauge& nodes_;

@@ -3,7 +3,9 @@
 #include <memory>
 #include <utility>
 
+#include "core/base/path.h"
 #include "core/base/random.h"
+#include "core/telemetry/logging.h"
 #include "services/delta/engine/batch.h"
 #include "services/delta/engine/by_id.h"
 #include "services/delta/engine/compare_blocks_call.h"
@@ -12,6 +14,8 @@
 #include "services/delta/engine/listing.h"
 #include "services/delta/engine/md5s.h"
 #include "services/delta/engine/resolution.h"
+#include "services/delta/engine/retentions.h"
+#include "services/delta/engine/segments.h"
 #include "services/delta/engine/upload.h"
 
 namespace dray::delta {
@@ -57,18 +61,23 @@ absl::StatusOr<std::vector<StoredChunk>> ChunksFromProto(const v1::AddChunksRequ
 
 }  // namespace
 
-DeltaService::DeltaService(Catalog* catalog, DeltaMetrics* metrics, NowFunction now)
-    : catalog_(*catalog), metrics_(*metrics), now_(std::move(now)) {}
+DeltaService::DeltaService(const DeltaServices& services, NowFunction now)
+    : catalog_(*services.catalog),
+      metrics_(*services.metrics),
+      calls_(*services.calls),
+      collector_(*services.collector),
+      now_(std::move(now)) {}
 
 grpc::ServerBidiReactor<v1::CompareRequest, v1::CompareResponse>* DeltaService::Compare(
     grpc::CallbackServerContext* context) {
-  return new CompareCall({*context, metrics_, Method::kCompare}, metrics_, catalog_, sessions_);
+  return new CompareCall({*context, metrics_, Method::kCompare, calls_.Begin()}, metrics_, catalog_,
+                         sessions_);
 }
 
 grpc::ServerUnaryReactor* DeltaService::AddChunks(grpc::CallbackServerContext* context,
                                                   const v1::AddChunksRequest* request,
                                                   v1::AddChunksResponse*) {
-  auto* call = new UnaryCall({*context, metrics_, Method::kAddChunks});
+  auto* call = new UnaryCall({*context, metrics_, Method::kAddChunks, calls_.Begin()});
   auto checked = ChunksFromProto(*request);
   if (!checked.ok()) {
     call->Reply(checked.status());
@@ -94,7 +103,7 @@ grpc::ServerUnaryReactor* DeltaService::AddChunks(grpc::CallbackServerContext* c
 grpc::ServerUnaryReactor* DeltaService::Commit(grpc::CallbackServerContext* context,
                                                const v1::CommitRequest* request,
                                                v1::CommitResponse* response) {
-  auto* call = new UnaryCall({*context, metrics_, Method::kCommit});
+  auto* call = new UnaryCall({*context, metrics_, Method::kCommit, calls_.Begin()});
   auto commit = std::make_shared<CheckedCommit>();
   if (absl::Status status = CheckCommit(*request, commit.get()); !status.ok()) {
     call->Reply(status);
@@ -130,7 +139,7 @@ grpc::ServerUnaryReactor* DeltaService::Commit(grpc::CallbackServerContext* cont
 grpc::ServerUnaryReactor* DeltaService::CommitBatch(grpc::CallbackServerContext* context,
                                                     const v1::CommitBatchRequest* request,
                                                     v1::CommitBatchResponse* response) {
-  auto* call = new UnaryCall({*context, metrics_, Method::kCommitBatch});
+  auto* call = new UnaryCall({*context, metrics_, Method::kCommitBatch, calls_.Begin()});
   auto batch = std::make_shared<Batch>(request, response);
   catalog_.Read([this, call, batch](CatalogView& view) {
     const absl::Status checked = batch->Check(view);
@@ -153,15 +162,15 @@ grpc::ServerWriteReactor<v1::ResolveResponse>* DeltaService::Resolve(
     grpc::CallbackServerContext* context, const v1::ResolveRequest* request) {
   absl::Status checked;
   for (const auto& item : request->items()) checked.Update(CheckMoment(item.at_ns()));
-  return new SourceStream<v1::ResolveResponse>(CallTimer(*context, metrics_, Method::kResolve),
-                                               catalog_, std::make_unique<ResolveSource>(request),
-                                               {.checked = std::move(checked)});
+  return new SourceStream<v1::ResolveResponse>(
+      CallTimer(*context, metrics_, Method::kResolve, calls_.Begin()), catalog_,
+      std::make_unique<ResolveSource>(request), {.checked = std::move(checked)});
 }
 
 grpc::ServerUnaryReactor* DeltaService::ReadNodes(grpc::CallbackServerContext* context,
                                                   const v1::ReadNodesRequest* request,
                                                   v1::ReadNodesResponse* response) {
-  auto* call = new UnaryCall({*context, metrics_, Method::kReadNodes});
+  auto* call = new UnaryCall({*context, metrics_, Method::kReadNodes, calls_.Begin()});
   catalog_.Read([call, request, response](CatalogView& view) {
     call->Reply(ReadNodesById(view, *request, response));
   });
@@ -171,7 +180,7 @@ grpc::ServerUnaryReactor* DeltaService::ReadNodes(grpc::CallbackServerContext* c
 grpc::ServerUnaryReactor* DeltaService::FindChunks(grpc::CallbackServerContext* context,
                                                    const v1::FindChunksRequest* request,
                                                    v1::FindChunksResponse* response) {
-  auto* call = new UnaryCall({*context, metrics_, Method::kFindChunks});
+  auto* call = new UnaryCall({*context, metrics_, Method::kFindChunks, calls_.Begin()});
   catalog_.Read([call, request, response](CatalogView& view) {
     call->Reply(FindChunksById(view, *request, response));
   });
@@ -181,22 +190,22 @@ grpc::ServerUnaryReactor* DeltaService::FindChunks(grpc::CallbackServerContext* 
 grpc::ServerWriteReactor<v1::VersionsResponse>* DeltaService::List(
     grpc::CallbackServerContext* context, const v1::ListRequest* request) {
   return new SourceStream<v1::VersionsResponse>(
-      CallTimer(*context, metrics_, Method::kList), catalog_,
+      CallTimer(*context, metrics_, Method::kList, calls_.Begin()), catalog_,
       std::make_unique<ListSource>(request->path(), request->recursive(), request->at_ns()),
       {.checked = CheckMoment(request->at_ns()), .after_writes = request->at_ns() != 0});
 }
 
 grpc::ServerWriteReactor<v1::VersionsResponse>* DeltaService::History(
     grpc::CallbackServerContext* context, const v1::HistoryRequest* request) {
-  return new SourceStream<v1::VersionsResponse>(CallTimer(*context, metrics_, Method::kHistory),
-                                                catalog_,
-                                                std::make_unique<HistorySource>(request->path()));
+  return new SourceStream<v1::VersionsResponse>(
+      CallTimer(*context, metrics_, Method::kHistory, calls_.Begin()), catalog_,
+      std::make_unique<HistorySource>(request->path()));
 }
 
 grpc::ServerUnaryReactor* DeltaService::Stat(grpc::CallbackServerContext* context,
                                              const v1::StatRequest* request,
                                              v1::ChangedResponse* response) {
-  auto* call = new UnaryCall({*context, metrics_, Method::kStat});
+  auto* call = new UnaryCall({*context, metrics_, Method::kStat, calls_.Begin()});
   if (absl::Status checked = CheckMoment(request->at_ns()); !checked.ok()) {
     call->Reply(checked);
     return call;
@@ -231,7 +240,7 @@ absl::Status DeltaService::CheckMoment(Moment at) const {
 UnaryCall* DeltaService::RunChange(const grpc::CallbackServerContext* context, Method method,
                                    const std::string& operation_id, const std::string& author,
                                    v1::ChangedResponse* response, Change change) {
-  auto* call = new UnaryCall({*context, metrics_, method});
+  auto* call = new UnaryCall({*context, metrics_, method, calls_.Begin()});
   absl::Status checked = CheckAuthor(author);
   if (checked.ok()) checked = CheckOperationId(operation_id);
   if (!checked.ok()) {
@@ -297,13 +306,14 @@ grpc::ServerUnaryReactor* DeltaService::Restore(grpc::CallbackServerContext* con
 
 grpc::ServerBidiReactor<v1::CompareBlocksRequest, v1::CompareBlocksResponse>*
 DeltaService::CompareBlocks(grpc::CallbackServerContext* context) {
-  return new CompareBlocksCall({*context, metrics_, Method::kCompareBlocks}, catalog_);
+  return new CompareBlocksCall({*context, metrics_, Method::kCompareBlocks, calls_.Begin()},
+                               catalog_);
 }
 
 grpc::ServerUnaryReactor* DeltaService::FilesWithoutMd5(grpc::CallbackServerContext* context,
                                                         const v1::FilesWithoutMd5Request* request,
                                                         v1::VersionsResponse* response) {
-  auto* call = new UnaryCall({*context, metrics_, Method::kFilesWithoutMd5});
+  auto* call = new UnaryCall({*context, metrics_, Method::kFilesWithoutMd5, calls_.Begin()});
   catalog_.Read([call, request, response](CatalogView& view) {
     call->Reply(ListWithoutMd5(view, *request, response));
   });
@@ -313,10 +323,89 @@ grpc::ServerUnaryReactor* DeltaService::FilesWithoutMd5(grpc::CallbackServerCont
 grpc::ServerUnaryReactor* DeltaService::SetMd5s(grpc::CallbackServerContext* context,
                                                 const v1::SetMd5sRequest* request,
                                                 v1::SetMd5sResponse*) {
-  auto* call = new UnaryCall({*context, metrics_, Method::kSetMd5s});
+  auto* call = new UnaryCall({*context, metrics_, Method::kSetMd5s, calls_.Begin()});
   catalog_.Write(
       [request](CatalogTransaction& transaction) { return KeepMd5s(transaction, *request); },
       [call](const absl::Status& status) { call->Reply(status); });
+  return call;
+}
+
+grpc::ServerUnaryReactor* DeltaService::Collect(grpc::CallbackServerContext* context,
+                                                const v1::CollectRequest*,
+                                                v1::CollectResponse* response) {
+  // Without a lease: the collection would wait for it.
+  auto* call = new UnaryCall({*context, metrics_, Method::kCollect, Leases::Lease()});
+  collector_.Collect([call, response](const absl::StatusOr<Collected>& collected) {
+    if (collected.ok()) {
+      response->set_versions(collected->versions);
+      response->set_entries(collected->entries);
+      response->set_nodes(collected->nodes);
+      response->set_chunks(collected->chunks);
+      response->set_stored_bytes(collected->stored_bytes);
+      response->set_waits_for(collected->waits_for);
+    }
+    call->Reply(collected.status());
+  });
+  return call;
+}
+
+grpc::ServerWriteReactor<v1::SegmentUsesResponse>* DeltaService::SegmentUses(
+    grpc::CallbackServerContext* context, const v1::SegmentUsesRequest*) {
+  return new SourceStream<v1::SegmentUsesResponse>(
+      CallTimer(*context, metrics_, Method::kSegmentUses, calls_.Begin()), catalog_,
+      std::make_unique<SegmentUseSource>());
+}
+
+grpc::ServerUnaryReactor* DeltaService::MoveChunks(grpc::CallbackServerContext* context,
+                                                   const v1::MoveChunksRequest* request,
+                                                   v1::MoveChunksResponse* response) {
+  auto* call = new UnaryCall({*context, metrics_, Method::kMoveChunks, calls_.Begin()});
+  catalog_.Write(
+      [request, response](CatalogTransaction& transaction) {
+        return delta::MoveChunks(transaction, *request, response);
+      },
+      [call](const absl::Status& status) { call->Reply(status); });
+  return call;
+}
+
+grpc::ServerUnaryReactor* DeltaService::RetireSegments(grpc::CallbackServerContext* context,
+                                                       const v1::RetireSegmentsRequest* request,
+                                                       v1::RetireSegmentsResponse* response) {
+  auto* call = new UnaryCall({*context, metrics_, Method::kRetireSegments, calls_.Begin()});
+  catalog_.Write(
+      [request, response](CatalogTransaction& transaction) {
+        return delta::RetireSegments(transaction, *request, response);
+      },
+      [call](const absl::Status& status) { call->Reply(status); });
+  return call;
+}
+
+grpc::ServerUnaryReactor* DeltaService::SetRetention(grpc::CallbackServerContext* context,
+                                                     const v1::SetRetentionRequest* request,
+                                                     v1::SetRetentionResponse*) {
+  auto* call = new UnaryCall({*context, metrics_, Method::kSetRetention, calls_.Begin()});
+  catalog_.Write(
+      [request](CatalogTransaction& transaction) {
+        return SetRetentionRule(transaction, *request);
+      },
+      [call, request](const absl::Status& status) {
+        if (status.ok()) {
+          const wire::v1::Retention& rule = request->retention();
+          spdlog::info("retention of :/{} {}: keep_last {}, keep {}", EscapeName(rule.path()),
+                       request->remove() ? "removed" : "set", rule.keep_last(),
+                       absl::FormatDuration(absl::Nanoseconds(rule.keep_ns())));
+        }
+        call->Reply(status);
+      });
+  return call;
+}
+
+grpc::ServerUnaryReactor* DeltaService::ListRetentions(grpc::CallbackServerContext* context,
+                                                       const v1::ListRetentionsRequest*,
+                                                       v1::ListRetentionsResponse* response) {
+  auto* call = new UnaryCall({*context, metrics_, Method::kListRetentions, calls_.Begin()});
+  catalog_.Read(
+      [call, response](CatalogView& view) { call->Reply(ListRetentionRules(view, response)); });
   return call;
 }
 

@@ -6,6 +6,7 @@
 #include "absl/functional/function_ref.h"
 #include "dray/delta/v1/delta.grpc.pb.h"
 #include "services/delta/catalog/catalog.h"
+#include "services/delta/collection/collector.h"
 #include "services/delta/engine/calls.h"
 #include "services/delta/engine/changes.h"
 #include "services/delta/engine/compare_session.h"
@@ -13,11 +14,18 @@
 
 namespace dray::delta {
 
-// The service of protos/dray/delta/v1/delta.proto on a catalog. Thread-safe. Catalog and metrics
-// outlive it and every call.
+// What the service works with; all of it outlives the service and every call.
+struct DeltaServices {
+  Catalog* catalog = nullptr;
+  DeltaMetrics* metrics = nullptr;
+  Leases* calls = nullptr;  // one for each call while it goes on
+  Collector* collector = nullptr;
+};
+
+// The service of protos/dray/delta/v1/delta.proto on a catalog. Thread-safe.
 class DeltaService final : public v1::Delta::CallbackService {
  public:
-  DeltaService(Catalog* catalog, DeltaMetrics* metrics, NowFunction now);
+  DeltaService(const DeltaServices& services, NowFunction now);
 
   grpc::ServerBidiReactor<v1::CompareRequest, v1::CompareResponse>* Compare(
       grpc::CallbackServerContext* context) override;
@@ -62,6 +70,23 @@ class DeltaService final : public v1::Delta::CallbackService {
   grpc::ServerUnaryReactor* SetMd5s(grpc::CallbackServerContext* context,
                                     const v1::SetMd5sRequest* request,
                                     v1::SetMd5sResponse* response) override;
+  grpc::ServerUnaryReactor* Collect(grpc::CallbackServerContext* context,
+                                    const v1::CollectRequest* request,
+                                    v1::CollectResponse* response) override;
+  grpc::ServerWriteReactor<v1::SegmentUsesResponse>* SegmentUses(
+      grpc::CallbackServerContext* context, const v1::SegmentUsesRequest* request) override;
+  grpc::ServerUnaryReactor* MoveChunks(grpc::CallbackServerContext* context,
+                                       const v1::MoveChunksRequest* request,
+                                       v1::MoveChunksResponse* response) override;
+  grpc::ServerUnaryReactor* RetireSegments(grpc::CallbackServerContext* context,
+                                           const v1::RetireSegmentsRequest* request,
+                                           v1::RetireSegmentsResponse* response) override;
+  grpc::ServerUnaryReactor* SetRetention(grpc::CallbackServerContext* context,
+                                         const v1::SetRetentionRequest* request,
+                                         v1::SetRetentionResponse* response) override;
+  grpc::ServerUnaryReactor* ListRetentions(grpc::CallbackServerContext* context,
+                                           const v1::ListRetentionsRequest* request,
+                                           v1::ListRetentionsResponse* response) override;
 
  private:
   using Change = std::function<absl::StatusOr<ChangeResult>(NameWriter& writer)>;
@@ -77,6 +102,8 @@ class DeltaService final : public v1::Delta::CallbackService {
 
   Catalog& catalog_;
   DeltaMetrics& metrics_;
+  Leases& calls_;
+  Collector& collector_;
   const NowFunction now_;
   SessionTable sessions_;
   int writes_since_forgetting_ = 0;  // used on the catalog's writer thread alone

@@ -62,6 +62,21 @@ absl::StatusOr<EntryRecord> FindLive(CatalogView& view, std::string_view path, M
   return *std::move(entry);
 }
 
+absl::Status NoSuchVersion(std::string_view path, const EntryRecord& entry, uint64_t number) {
+  if (number < entry.head.number) {
+    return absl::NotFoundError(absl::StrCat("version ", number, " of ", Quoted(path),
+                                            " is no longer kept; dray log tells which are"));
+  }
+  return absl::NotFoundError(absl::StrCat(Quoted(path), " has no version ", number,
+                                          "; the newest is ", entry.head.number));
+}
+
+absl::Status NoLongerKept(uint64_t number) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("this was done already, as version ", number,
+                   ", which was replaced since and is no longer kept; look at what is there now"));
+}
+
 absl::StatusOr<std::string> PathOf(CatalogView& view, EntryId entry) {
   std::string path;
   while (entry != kTopEntry) {

@@ -29,6 +29,13 @@ absl::StatusOr<std::optional<EntryRecord>> FindAny(CatalogView& view, std::strin
 // The live entry of a path; NOT_FOUND else.
 absl::StatusOr<EntryRecord> FindLive(CatalogView& view, std::string_view path, Moment at = 0);
 
+// NOT_FOUND: an entry has no version of that number, or no longer.
+absl::Status NoSuchVersion(std::string_view path, const EntryRecord& entry, uint64_t number);
+
+// FAILED_PRECONDITION for the repetition of a request whose version is dropped by now: to do it
+// again would undo what others did since.
+absl::Status NoLongerKept(uint64_t number);
+
 // Where an entry lies now.
 absl::StatusOr<std::string> PathOf(CatalogView& view, EntryId entry);
 

@@ -8,7 +8,7 @@ absl::StatusOr<std::optional<ChangeResult>> FindRecordedChange(CatalogView& view
   DRAY_ASSIGN_OR_RETURN(const auto recorded, view.FindOperation(operation_id));
   if (!recorded) return std::nullopt;
   DRAY_ASSIGN_OR_RETURN(auto version, view.FindVersion(recorded->entry, recorded->number));
-  if (!version) return std::nullopt;
+  if (!version) return NoLongerKept(recorded->number);
   ChangeResult result{.version = *std::move(version), .entries = recorded->entries};
   DRAY_ASSIGN_OR_RETURN(result.path, PathOf(view, recorded->entry));
   return result;

@@ -171,49 +171,102 @@ TEST_F(PastTest, AListingIsOfOneTimeWhateverHappensMeanwhile) {
   EXPECT_EQ(told, kMany + 5u);
 }
 
-// Random changes; after each, what is there is noted, and in the end asked for again.
-TEST_F(PastTest, EveryTimeIsRememberedAsItWas) {
-  std::mt19937 random(20261124);
-  const auto pick = [&](uint32_t below) { return random() % below; };
-  const auto path = [&] {
-    std::string path(1, static_cast<char>('a' + pick(3)));
-    for (uint32_t depth = pick(3); depth > 0; --depth) {
+// Random changes of a small tree, and what was there after each.
+class RandomPastTest : public PastTest {
+ protected:
+  uint32_t Pick(uint32_t below) { return random_() % below; }
+  std::string Path() {
+    std::string path(1, static_cast<char>('a' + Pick(3)));
+    for (uint32_t depth = Pick(3); depth > 0; --depth) {
       path += '/';
-      path += static_cast<char>('a' + pick(3));
+      path += static_cast<char>('a' + Pick(3));
     }
     return path;
-  };
-  std::map<Moment, Tree> known;
-  int done = 0;
-  for (int step = 0; step < 1500; ++step) {
-    absl::Status status;
-    switch (pick(8)) {
-      case 0:
-        status = Delete(path());
-        break;
-      case 1:
-        status = Restore(path(), pick(3));
-        break;
-      case 2:
-      case 3:
-        status = Move(path(), path());
-        break;
-      default:
-        status = Link(path(), absl::StrCat(step));
-    }
-    if (status.ok()) ++done;
-    known[now_ns_] = List("").value();
   }
-  EXPECT_GT(done, 500);
-  for (const auto& [at, tree] : known) {
+  void ChangeMuch() {
+    int done = 0;
+    for (int step = 0; step < 1500; ++step) {
+      absl::Status status;
+      switch (Pick(8)) {
+        case 0:
+          status = Delete(Path());
+          break;
+        case 1:
+          status = Restore(Path(), Pick(3));
+          break;
+        case 2:
+        case 3:
+          status = Move(Path(), Path());
+          break;
+        default:
+          status = Link(Path(), absl::StrCat(step));
+      }
+      if (status.ok()) ++done;
+      known_[now_ns_] = List("").value();
+    }
+    EXPECT_GT(done, 500);
+  }
+  // Drops about half of the old versions, and what can be removed whole.
+  void DropMuch() {
+    const absl::Status dropped =
+        WriteAndWait(*catalog_, [&](CatalogTransaction& transaction) -> absl::Status {
+          DRAY_ASSIGN_OR_RETURN(const auto found,
+                                transaction.FindWithPast(EntryId{int64_t{1} << 60}, 100'000));
+          for (const EntryId entry : found.entries) {
+            DRAY_ASSIGN_OR_RETURN(const auto record, transaction.FindEntry(entry));
+            const uint64_t head = record.value().head.number;
+            const uint64_t left = 1 + Pick(static_cast<uint32_t>(head));
+            for (uint64_t number = 1; number < left; ++number) {
+              DRAY_RETURN_IF_ERROR(transaction.DropVersion(entry, number));
+              ++dropped_;
+            }
+            if (left < head || !record.value().head.deleted()) continue;
+            DRAY_ASSIGN_OR_RETURN(const bool removed, transaction.RemoveEntry(entry));
+            removed_ += removed ? 1 : 0;
+          }
+          return absl::OkStatus();
+        });
+    EXPECT_TRUE(dropped.ok()) << dropped;
+  }
+
+  std::mt19937 random_{20261124};
+  std::map<Moment, Tree> known_;
+  int dropped_ = 0;
+  int removed_ = 0;
+};
+
+TEST_F(RandomPastTest, EveryTimeIsRememberedAsItWas) {
+  ChangeMuch();
+  for (const auto& [at, tree] : known_) {
     ASSERT_EQ(List("", at).value(), tree) << "at " << at;
-    const std::string name = path();
+    const std::string name = Path();
     const auto found = Find(name, 0, at);
     ASSERT_EQ(found.ok(), tree.contains(name)) << name << " at " << at;
     if (found.ok() && !found->folder()) {
       ASSERT_EQ(found->metadata.symlink_target, tree.at(name));
     }
   }
+}
+
+// What is still told of a time was there then, where it is told to have been.
+TEST_F(RandomPastTest, WhatIsDroppedIsMissingAndNothingElseIsInItsPlace) {
+  ChangeMuch();
+  DropMuch();
+  EXPECT_GT(dropped_, 100);
+  EXPECT_GT(removed_, 0);
+  EXPECT_EQ(List("").value(), known_.rbegin()->second) << "what is there now stays";
+  size_t told = 0, missing = 0;
+  for (const auto& [at, tree] : known_) {
+    const Tree left = List("", at).value();
+    for (const auto& [path, target] : left) {
+      ASSERT_TRUE(tree.contains(path)) << path << " at " << at;
+      ASSERT_EQ(tree.at(path), target) << path << " at " << at;
+    }
+    told += left.size();
+    missing += tree.size() - left.size();
+  }
+  EXPECT_GT(told, 0u);
+  EXPECT_GT(missing, 0u);
 }
 
 }  // namespace

@@ -59,8 +59,7 @@ absl::StatusOr<VersionRecord> FindNumberedVersion(CatalogView& view, std::string
   if (!entry) return absl::NotFoundError(absl::StrCat("there never was a ", Quoted(path)));
   DRAY_ASSIGN_OR_RETURN(auto version, view.FindVersion(entry->id, number));
   if (version) return *std::move(version);
-  return absl::NotFoundError(absl::StrCat(Quoted(path), " has no version ", number,
-                                          "; the newest is ", entry->head.number));
+  return NoSuchVersion(path, *entry, number);
 }
 
 absl::StatusOr<bool> ResolveSource::Next(CatalogView& view,

@@ -10,21 +10,24 @@ absl::StatusOr<VersionRecord> FindNumber(CatalogView& view, const EntryRecord& e
                                          uint64_t number, std::string_view path) {
   DRAY_ASSIGN_OR_RETURN(auto version, view.FindVersion(entry.id, number));
   if (version) return *std::move(version);
-  return absl::NotFoundError(absl::StrCat(Quoted(path), " has no version ", number,
-                                          "; the newest is ", entry.head.number));
+  return NoSuchVersion(path, entry, number);
 }
 
-// Gives a deleted entry a version like the one before its deletion.
-absl::StatusOr<VersionRecord> Undelete(NameWriter& writer, const EntryRecord& entry) {
+// Gives a deleted entry a version like the one before its deletion; nothing where that is no longer
+// kept.
+absl::StatusOr<std::optional<VersionRecord>> Undelete(NameWriter& writer,
+                                                      const EntryRecord& entry) {
   DRAY_ASSIGN_OR_RETURN(const auto before,
                         writer.transaction().FindVersion(entry.id, entry.head.number - 1));
-  if (!before || before->deleted()) {
-    return absl::DataLossError("a deletion has no version before it; run dray-delta check");
+  if (!before) return std::nullopt;
+  if (before->deleted()) {
+    return absl::DataLossError("a deletion follows another; run dray-delta check");
   }
   return writer.Append(entry, *before);
 }
 
-// Undeletes what lies beneath `folder` and was deleted by `change`; returns how many entries.
+// Undeletes what lies beneath `folder`, was deleted by `change` and is still kept; returns how many
+// entries.
 absl::StatusOr<uint64_t> UndeleteBeneath(NameWriter& writer, EntryId folder, ChangeId change) {
   uint64_t entries = 0;
   std::vector<EntryId> folders = {folder};
@@ -34,8 +37,9 @@ absl::StatusOr<uint64_t> UndeleteBeneath(NameWriter& writer, EntryId folder, Cha
     DRAY_RETURN_IF_ERROR(
         ForEachChild(writer.transaction(), current, [&](const EntryRecord& child) -> absl::Status {
           if (!child.head.deleted() || child.head.change != change) return absl::OkStatus();
-          DRAY_ASSIGN_OR_RETURN(const VersionRecord version, Undelete(writer, child));
-          if (version.folder()) folders.push_back(child.id);
+          DRAY_ASSIGN_OR_RETURN(const auto version, Undelete(writer, child));
+          if (!version) return absl::OkStatus();
+          if (version->folder()) folders.push_back(child.id);
           ++entries;
           return absl::OkStatus();
         }));
@@ -50,7 +54,12 @@ absl::StatusOr<ChangeResult> UndoDeletion(NameWriter& writer, std::string_view p
         absl::StrCat(Quoted(path), " is not deleted; name the version to restore"));
   }
   ChangeResult result{.path = std::string(path), .entries = 1};
-  DRAY_ASSIGN_OR_RETURN(result.version, Undelete(writer, entry));
+  DRAY_ASSIGN_OR_RETURN(auto version, Undelete(writer, entry));
+  if (!version) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "what ", Quoted(path), " was before it was deleted is no longer kept (dray retention)"));
+  }
+  result.version = *std::move(version);
   if (result.version.folder()) {
     DRAY_ASSIGN_OR_RETURN(const uint64_t beneath,
                           UndeleteBeneath(writer, entry.id, entry.head.change));

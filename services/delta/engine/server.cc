@@ -20,11 +20,16 @@ constexpr int kMaxRequestBytes = 4 * 1024 * 1024;
 constexpr int kMaxStreamsOfConnection = 4096;
 // Who has not said by then that it speaks HTTP/2 is cut off.
 constexpr int kHandshakeTimeoutMs = 10'000;
+// Calls keep what they were told of from being collected: one whose peer is gone without a word
+// ends after both of these.
+constexpr int kKeepaliveMs = 30'000;
+constexpr int kKeepaliveTimeoutMs = 20'000;
 
 class DeltaServerImpl final : public DeltaServer {
  public:
-  DeltaServerImpl(Catalog* catalog, DeltaMetrics* metrics, NowFunction now)
-      : service_(catalog, metrics, std::move(now)) {}
+  DeltaServerImpl(const Options& options, Catalog* catalog, DeltaMetrics* metrics)
+      : collector_(CollectorOptions(options, metrics), catalog, &calls_),
+        service_({catalog, metrics, &calls_, &collector_}, options.now) {}
 
   absl::Status Listen(const std::string& address) {
     grpc::EnableDefaultHealthCheckService(true);
@@ -34,6 +39,8 @@ class DeltaServerImpl final : public DeltaServer {
     // Two servers must not share a port without knowing of each other.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTimeoutMs);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
     builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsOfConnection);
     builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
     builder.RegisterService(&service_);
@@ -57,6 +64,16 @@ class DeltaServerImpl final : public DeltaServer {
   }
 
  private:
+  static Collector::Options CollectorOptions(const Options& options, DeltaMetrics* metrics) {
+    return {.every = options.collect_every,
+            .retention = {.now = options.now},
+            .on_collected = [metrics](const Collected& collected) {
+              metrics->CollectedRows(collected);
+            }};
+  }
+
+  Leases calls_;
+  Collector collector_;
   DeltaService service_;
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
@@ -66,7 +83,7 @@ class DeltaServerImpl final : public DeltaServer {
 
 absl::StatusOr<std::unique_ptr<DeltaServer>> DeltaServer::Start(Options options, Catalog* catalog,
                                                                 DeltaMetrics* metrics) {
-  auto server = std::make_unique<DeltaServerImpl>(catalog, metrics, std::move(options.now));
+  auto server = std::make_unique<DeltaServerImpl>(options, catalog, metrics);
   DRAY_RETURN_IF_ERROR(server->Listen(options.listen));
   return server;
 }

@@ -17,6 +17,7 @@ class DeltaServer {
   struct Options {
     std::string listen;  // "127.0.0.1:5051"; port 0: any free one
     NowFunction now;
+    absl::Duration collect_every;  // what nothing refers to; zero: only when asked
   };
 
   // `catalog` and `metrics` outlive the server. UNAVAILABLE when the address cannot be had.

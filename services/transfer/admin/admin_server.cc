@@ -25,8 +25,8 @@ constexpr int kHandshakeTimeoutMs = 10'000;
 
 class AdminServer::Impl {
  public:
-  Impl(const Address& address, SegmentStore* store)
-      : address_(address), store_service_(MakeStoreService(store)) {}
+  Impl(const Address& address, SegmentStore* store, Leases* operations)
+      : address_(address), store_service_(MakeStoreService(store, operations)) {}
 
   absl::Status Start() {
     static std::once_flag once;
@@ -83,8 +83,9 @@ class AdminServer::Impl {
 };
 
 absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const Address& address,
-                                                                SegmentStore* store) {
-  auto impl = std::make_unique<Impl>(address, store);
+                                                                SegmentStore* store,
+                                                                Leases* operations) {
+  auto impl = std::make_unique<Impl>(address, store, operations);
   DRAY_RETURN_IF_ERROR(impl->Start());
   return std::unique_ptr<AdminServer>(new AdminServer(std::move(impl)));
 }

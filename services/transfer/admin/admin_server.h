@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "core/base/leases.h"
 #include "core/base/status.h"
 #include "core/net/address.h"
 #include "core/segment/segment_store.h"
@@ -15,9 +16,10 @@ namespace dray::transfer {
 // somebody to ask). Thread-safe.
 class AdminServer {
  public:
-  // `store` outlives it.
+  // `store`, and `operations`, of which each call of Store is one, outlive it.
   static absl::StatusOr<std::unique_ptr<AdminServer>> Start(const Address& address,
-                                                            SegmentStore* store);
+                                                            SegmentStore* store,
+                                                            Leases* operations);
   // Stops.
   ~AdminServer();
 

@@ -65,10 +65,11 @@ class ScanAnswer {
 
 class StoreService final : public v1::Store::Service {
  public:
-  explicit StoreService(SegmentStore* store) : store_(store) {}
+  StoreService(SegmentStore* store, Leases* operations) : store_(store), operations_(*operations) {}
 
   grpc::Status ScanSegments(grpc::ServerContext*, const v1::ScanSegmentsRequest* request,
                             grpc::ServerWriter<v1::ScanSegmentsResponse>* writer) override {
+    const Leases::Lease lease = operations_.Begin();
     std::vector<SegmentId> segments;
     for (uint64_t id : request->segments()) segments.push_back(SegmentId{id});
     if (segments.empty()) {
@@ -92,6 +93,7 @@ class StoreService final : public v1::Store::Service {
   grpc::Status VerifyChunks(grpc::ServerContext*,
                             grpc::ServerReaderWriter<v1::VerifyChunksResponse,
                                                      v1::VerifyChunksRequest>* stream) override {
+    const Leases::Lease lease = operations_.Begin();
     ChunkVerifier verifier(store_);
     v1::VerifyChunksRequest request;
     while (stream->Read(&request)) {
@@ -119,12 +121,13 @@ class StoreService final : public v1::Store::Service {
   }
 
   SegmentStore* const store_;
+  Leases& operations_;
 };
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> MakeStoreService(SegmentStore* store) {
-  return std::make_unique<StoreService>(store);
+std::unique_ptr<grpc::Service> MakeStoreService(SegmentStore* store, Leases* operations) {
+  return std::make_unique<StoreService>(store, operations);
 }
 
 }  // namespace dray::transfer

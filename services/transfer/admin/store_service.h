@@ -5,13 +5,15 @@
 
 #include <memory>
 
+#include "core/base/leases.h"
 #include "core/segment/segment_store.h"
 
 namespace dray::transfer {
 
-// dray.transfer.v1.Store on `store`, which must outlive it. Blocks the threads of a synchronous
-// gRPC server on disk: it is meant for an admin port with few callers. Messages stay below 1 MiB.
-std::unique_ptr<grpc::Service> MakeStoreService(SegmentStore* store);
+// dray.transfer.v1.Store on `store`; each call is one of `operations`. Both must outlive it. Blocks
+// the threads of a synchronous gRPC server on disk: it is meant for an admin port with few callers.
+// Messages stay below 1 MiB.
+std::unique_ptr<grpc::Service> MakeStoreService(SegmentStore* store, Leases* operations);
 
 }  // namespace dray::transfer
 

@@ -46,7 +46,7 @@ class StoreServiceTest : public testing::Test {
     ASSERT_TRUE(locations.ok());
     locations_ = *locations;
     ASSERT_TRUE((*writer)->Sync().ok());
-    service_ = MakeStoreService(store_.get());
+    service_ = MakeStoreService(store_.get(), &operations_);
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
@@ -92,6 +92,7 @@ class StoreServiceTest : public testing::Test {
   std::string folder_;
   std::unique_ptr<SegmentStore> store_;
   std::vector<RecordLocation> locations_;
+  Leases operations_;
   std::unique_ptr<grpc::Service> service_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<v1::Store::Stub> stub_;

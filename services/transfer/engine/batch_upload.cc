@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "core/base/leases.h"
 #include "core/chunking/sha256.h"
 #include "core/chunking/tree_builder.h"
 #include "core/segment/segment_store.h"
@@ -189,6 +190,7 @@ absl::Status BatchWork::TakeResponse(const delta::v1::CommitBatchResponse& respo
 
 awaitable<absl::StatusOr<std::vector<BatchAnswer>>> UploadBatch(
     const Engine* engine, const Activity::Connection* connection, Batch batch, DataRun run) {
+  const Leases::Lease lease = engine->operations->Begin();
   Activity::Transfer transfer(connection, Direction::kUpload, Title(batch));
   BatchWork work(engine->store, std::move(batch), std::move(run));
   absl::Status status;

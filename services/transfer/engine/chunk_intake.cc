@@ -40,6 +40,7 @@ ChunkIntake::ChunkIntake(const Engine* engine, boost::asio::any_io_executor exec
       executor_(std::move(executor)),
       session_(session),
       connection_id_(std::move(connection_id)),
+      lease_(engine_->operations->Begin()),
       events_(std::move(events)),
       sync_timer_(executor_) {}
 

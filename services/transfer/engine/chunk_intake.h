@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/base/leases.h"
 #include "core/base/status.h"
 #include "core/net/condition.h"
 #include "core/segment/segment_store.h"
@@ -69,6 +70,7 @@ class ChunkIntake : public std::enable_shared_from_this<ChunkIntake> {
   const boost::asio::any_io_executor executor_;
   const uint64_t session_;
   const std::string connection_id_;
+  const Leases::Lease lease_;  // on what is written, and not told
   Events events_;
 
   std::unique_ptr<SegmentWriter> writer_;  // used by one disk job at a time, while busy_

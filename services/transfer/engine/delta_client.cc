@@ -241,6 +241,12 @@ std::unique_ptr<MessageStream<delta::v1::VersionsResponse>> DeltaClient::History
   return impl_->Stream<delta::v1::VersionsResponse>(&AsyncDelta::History, request, connection_id);
 }
 
+std::unique_ptr<MessageStream<delta::v1::SegmentUsesResponse>> DeltaClient::SegmentUses(
+    const delta::v1::SegmentUsesRequest& request, std::string_view connection_id) {
+  return impl_->Stream<delta::v1::SegmentUsesResponse>(&AsyncDelta::SegmentUses, request,
+                                                       connection_id);
+}
+
 awaitable<absl::Status> DeltaClient::AddChunks(delta::v1::AddChunksRequest request,
                                                std::string_view connection_id) {
   delta::v1::AddChunksResponse response;
@@ -269,6 +275,10 @@ DRAY_DELTA_CALL(FilesWithoutMd5, FilesWithoutMd5Request, VersionsResponse)
 DRAY_DELTA_CALL(SetMd5s, SetMd5sRequest, SetMd5sResponse)
 DRAY_DELTA_CALL(ReadNodes, ReadNodesRequest, ReadNodesResponse)
 DRAY_DELTA_CALL(FindChunks, FindChunksRequest, FindChunksResponse)
+DRAY_DELTA_CALL(MoveChunks, MoveChunksRequest, MoveChunksResponse)
+DRAY_DELTA_CALL(RetireSegments, RetireSegmentsRequest, RetireSegmentsResponse)
+DRAY_DELTA_CALL(SetRetention, SetRetentionRequest, SetRetentionResponse)
+DRAY_DELTA_CALL(ListRetentions, ListRetentionsRequest, ListRetentionsResponse)
 #undef DRAY_DELTA_CALL
 
 bool DeltaClient::healthy() const { return impl_->healthy(); }

@@ -67,6 +67,9 @@ class DeltaClient {
   std::unique_ptr<MessageStream<delta::v1::VersionsResponse>> History(
       const delta::v1::HistoryRequest& request, std::string_view connection_id = {});
 
+  std::unique_ptr<MessageStream<delta::v1::SegmentUsesResponse>> SegmentUses(
+      const delta::v1::SegmentUsesRequest& request, std::string_view connection_id = {});
+
   boost::asio::awaitable<absl::Status> AddChunks(delta::v1::AddChunksRequest request,
                                                  std::string_view connection_id = {});
   boost::asio::awaitable<absl::StatusOr<delta::v1::CommitResponse>> Commit(
@@ -89,6 +92,15 @@ class DeltaClient {
       delta::v1::ReadNodesRequest request, std::string_view connection_id = {});
   boost::asio::awaitable<absl::StatusOr<delta::v1::FindChunksResponse>> FindChunks(
       delta::v1::FindChunksRequest request, std::string_view connection_id = {});
+  boost::asio::awaitable<absl::StatusOr<delta::v1::MoveChunksResponse>> MoveChunks(
+      delta::v1::MoveChunksRequest request, std::string_view connection_id = {});
+  boost::asio::awaitable<absl::StatusOr<delta::v1::RetireSegmentsResponse>> RetireSegments(
+      delta::v1::RetireSegmentsRequest request, std::string_view connection_id = {});
+
+  boost::asio::awaitable<absl::StatusOr<delta::v1::SetRetentionResponse>> SetRetention(
+      delta::v1::SetRetentionRequest request, std::string_view connection_id = {});
+  boost::asio::awaitable<absl::StatusOr<delta::v1::ListRetentionsResponse>> ListRetentions(
+      delta::v1::ListRetentionsRequest request, std::string_view connection_id = {});
 
   // Whether delta said that it serves when it was last asked.
   bool healthy() const;

@@ -33,14 +33,17 @@ absl::Status BrokenAnswer() {
 
 }  // namespace
 
-Download::Download(const Activity::Connection* connection, const delta::v1::ResolveRequest& request,
-                   DownloadBases* bases)
-    : transfer_(connection, Direction::kDownload, Title(request)), bases_(bases) {}
+Download::Download(Leases::Lease lease, const Activity::Connection* connection,
+                   const delta::v1::ResolveRequest& request, DownloadBases* bases)
+    : lease_(std::move(lease)),
+      transfer_(connection, Direction::kDownload, Title(request)),
+      bases_(bases) {}
 
 awaitable<absl::StatusOr<std::unique_ptr<Download>>> Download::Open(
     const Engine* engine, const Activity::Connection* connection, delta::v1::ResolveRequest request,
     DownloadBases* bases) {
-  std::unique_ptr<Download> download(new Download(connection, request, bases));
+  std::unique_ptr<Download> download(
+      new Download(engine->operations->Begin(), connection, request, bases));
   download->stream_ = engine->delta->Resolve(request, connection->info().id);
   const absl::Status status =
       co_await download->ReadHeaders(static_cast<size_t>(request.items_size()));

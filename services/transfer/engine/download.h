@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/ids.h"
+#include "core/base/leases.h"
 #include "core/base/status.h"
 #include "dray/delta/v1/delta.pb.h"
 #include "services/transfer/engine/activity.h"
@@ -52,12 +53,13 @@ class Download {
   void Finish();
 
  private:
-  Download(const Activity::Connection* connection, const delta::v1::ResolveRequest& request,
-           DownloadBases* bases);
+  Download(Leases::Lease lease, const Activity::Connection* connection,
+           const delta::v1::ResolveRequest& request, DownloadBases* bases);
   boost::asio::awaitable<absl::Status> ReadHeaders(size_t items);
   absl::Status TakeHeader(const delta::v1::ResolveResponse::Header& header, size_t items);
   absl::Status TakeChunks(const delta::v1::ResolveResponse::Chunks& chunks);
 
+  const Leases::Lease lease_;
   Activity::Transfer transfer_;
   DownloadBases* const bases_;
   uint64_t chunks_told_ = 0;

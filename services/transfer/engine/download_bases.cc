@@ -66,12 +66,13 @@ absl::StatusOr<std::unique_ptr<DownloadBases>> DownloadBases::Make(std::vector<O
   return std::unique_ptr<DownloadBases>(new DownloadBases(std::move(bases)));
 }
 
-awaitable<void> DownloadBases::Find(DeltaClient* delta, std::string_view connection_id) {
+awaitable<void> DownloadBases::Find(const Engine* engine, std::string_view connection_id) {
+  lease_ = engine->operations->Begin();
   delta::v1::FindChunksRequest request;
   for (const OfferedBase& base : bases_) request.mutable_chunk_ids()->append(base.chunk_ids);
   if (request.chunk_ids().empty()) co_return;
   const size_t asked = request.chunk_ids().size() / kDigestBytes;
-  auto found = co_await delta->FindChunks(std::move(request), connection_id);
+  auto found = co_await engine->delta->FindChunks(std::move(request), connection_id);
   if (found.ok() && static_cast<size_t>(found->chunks_size()) != asked) {
     found = absl::InternalError("delta's answer does not fit the chunks asked for");
   }

@@ -10,11 +10,13 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "core/base/leases.h"
 #include "core/base/status.h"
 #include "core/segment/segment_store.h"
 #include "core/subchunk/signature.h"
 #include "services/transfer/engine/chunk_base.h"
 #include "services/transfer/engine/delta_client.h"
+#include "services/transfer/engine/engine.h"
 #include "services/transfer/engine/segment_run.h"
 
 namespace dray::transfer {
@@ -49,7 +51,7 @@ class DownloadBases {
 
   // Asks delta where the named chunks lie. A base of which one is not known, or that is too long,
   // is unknown; so are all when delta cannot tell.
-  boost::asio::awaitable<void> Find(DeltaClient* delta, std::string_view connection_id);
+  boost::asio::awaitable<void> Find(const Engine* engine, std::string_view connection_id);
   // Their indices, ascending.
   const std::vector<uint32_t>& unknown() const { return unknown_; }
 
@@ -65,6 +67,7 @@ class DownloadBases {
   absl::StatusOr<ChunkAnswer> Answer(SegmentStore& store, const SegmentRun& record, int level);
 
  private:
+  Leases::Lease lease_;  // on the chunks found
   explicit DownloadBases(std::vector<OfferedBase> bases) : bases_(std::move(bases)) {}
   // Fills in the delta; leaves it empty when there is none shorter than `most_bytes`.
   absl::Status MakeDelta(SegmentStore& store, const OfferedBase& base, Bytes raw, size_t most_bytes,

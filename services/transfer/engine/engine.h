@@ -2,8 +2,9 @@
 #define DRAY_SERVICES_TRANSFER_ENGINE_ENGINE_H_
 
 namespace dray {
+class Leases;
 class SegmentStore;
-}
+}  // namespace dray
 
 namespace dray::transfer {
 
@@ -20,6 +21,9 @@ struct Engine {
   DeltaClient* delta = nullptr;
   Activity* activity = nullptr;
   Md5Keeper* md5s = nullptr;
+  // One for each operation that may know where chunks lie, from before it was told until it is
+  // over: while it goes on, nothing is deleted that it may read, or have written.
+  Leases* operations = nullptr;
 };
 
 }  // namespace dray::transfer

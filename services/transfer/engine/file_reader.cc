@@ -83,8 +83,8 @@ awaitable<absl::StatusOr<std::unique_ptr<FileReader>>> FileReader::Open(
     item->add_ranges()->set_offset(offset);
     item->mutable_ranges(0)->set_length(std::numeric_limits<uint64_t>::max() - offset);
   }
-  std::unique_ptr<FileReader> reader(
-      new FileReader(engine, engine->delta->Resolve(request, connection_id)));
+  std::unique_ptr<FileReader> reader(new FileReader(engine));
+  reader->stream_ = engine->delta->Resolve(request, connection_id);
   delta::v1::ResolveResponse response;
   const absl::StatusOr<bool> answered = co_await reader->stream_->Read(&response);
   if (!answered.ok()) co_return answered.status();

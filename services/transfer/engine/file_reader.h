@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/base/leases.h"
 #include "core/base/status.h"
 #include "dray/delta/v1/delta.pb.h"
 #include "services/transfer/engine/delta_client.h"
@@ -36,13 +37,13 @@ class FileReader {
   boost::asio::awaitable<absl::StatusOr<Slice>> Next();
 
  private:
-  FileReader(const Engine* engine,
-             std::unique_ptr<MessageStream<delta::v1::ResolveResponse>> stream)
-      : engine_(engine), stream_(std::move(stream)) {}
+  explicit FileReader(const Engine* engine)
+      : engine_(engine), lease_(engine->operations->Begin()) {}
   absl::Status TakeHeader(const delta::v1::ResolveResponse& response, uint64_t offset);
   boost::asio::awaitable<absl::Status> FindMore();
 
   const Engine* const engine_;
+  const Leases::Lease lease_;
   std::unique_ptr<MessageStream<delta::v1::ResolveResponse>> stream_;
   wire::v1::Version version_;
   std::deque<delta::v1::StoredChunk> chunks_;  // next to be read

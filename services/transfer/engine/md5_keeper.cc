@@ -83,7 +83,8 @@ struct Md5Keeper::Job {
 Md5Keeper::Md5Keeper(const Engine& engine, asio::any_io_executor executor)
     : engine_(engine),
       background_(1, "md5", kNice),
-      background_engine_{engine.store, &background_, engine.delta, engine.activity, nullptr},
+      background_engine_{engine.store,    &background_, engine.delta,
+                         engine.activity, nullptr,      engine.operations},
       executor_(std::move(executor)),
       wait_(executor_) {}
 

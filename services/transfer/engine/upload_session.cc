@@ -55,6 +55,7 @@ UploadSession::UploadSession(const Engine* engine, boost::asio::any_io_executor 
     : engine_(engine),
       executor_(std::move(executor)),
       target_(std::move(target)),
+      lease_(engine_->operations->Begin()),
       transfer_(connection, Direction::kUpload, target_.path),
       connection_id_(connection->info().id),
       answer_timer_(executor_) {

@@ -17,6 +17,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "core/base/ids.h"
+#include "core/base/leases.h"
 #include "core/base/status.h"
 #include "core/net/condition.h"
 #include "dray/delta/v1/delta.pb.h"
@@ -152,6 +153,7 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   const Engine* const engine_;
   const boost::asio::any_io_executor executor_;
   const Target target_;
+  const Leases::Lease lease_;  // on bases
   Activity::Transfer transfer_;
   const std::string connection_id_;
   Events events_;

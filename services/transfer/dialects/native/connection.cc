@@ -30,7 +30,8 @@ using asio::awaitable;
 constexpr size_t kMinClientFrameBytes = kMaxDataFrameBytes;
 constexpr std::chrono::milliseconds kLingerTime{2000};
 constexpr uint32_t kFeatures = wire::v1::CHUNK_DELTAS | wire::v1::PAST | wire::v1::NODES |
-                               wire::v1::DOWNLOAD_DELTAS | wire::v1::SHORT_NODES;
+                               wire::v1::DOWNLOAD_DELTAS | wire::v1::SHORT_NODES |
+                               wire::v1::RETENTION;
 
 SteadyTime Now() { return std::chrono::steady_clock::now(); }
 
@@ -178,6 +179,8 @@ awaitable<absl::Status> Connection::DispatchRequest(const ReceivedFrame& frame) 
     case FrameType::kMove:
     case FrameType::kDelete:
     case FrameType::kRestore:
+    case FrameType::kSetRetention:
+    case FrameType::kListRetentions:
     case FrameType::kStatus:
       break;
     default:

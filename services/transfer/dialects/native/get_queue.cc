@@ -135,7 +135,7 @@ awaitable<absl::Status> GetQueue::ServeOne(uint16_t request, wire::v1::Get get) 
   if (!offered.ok()) co_return offered.status();
   const std::unique_ptr<DownloadBases> bases = *std::move(offered);
   if (bases != nullptr) {
-    co_await bases->Find(connection_->engine().delta, connection_->activity().info().id);
+    co_await bases->Find(&connection_->engine(), connection_->activity().info().id);
   }
   auto opened = co_await Download::Open(&connection_->engine(), &connection_->activity(),
                                         *std::move(resolve), bases.get());

@@ -12,6 +12,7 @@
 #include "services/transfer/dialects/native/connection.h"
 #include "services/transfer/dialects/native/entries_request.h"
 #include "services/transfer/dialects/native/nodes_request.h"
+#include "services/transfer/dialects/native/retention_requests.h"
 #include "services/transfer/engine/delta_client.h"
 #include "services/transfer/engine/dialect_metrics.h"
 #include "services/transfer/engine/disk_pool.h"
@@ -275,6 +276,13 @@ void StartNameRequest(std::shared_ptr<Connection> connection, const ReceivedFram
           SendEntries);
     case FrameType::kGetNodes:
       return Start<wire::GetNodes>(connection, frame, CheckGetNodes, SendNodes);
+    case FrameType::kSetRetention:
+      return Start<wire::SetRetention>(
+          connection, frame, [](const auto& set) { return CheckPath(set.retention().path()); },
+          SetRetention);
+    case FrameType::kListRetentions:
+      return Start<wire::ListRetentions>(
+          connection, frame, [](const auto&) { return absl::OkStatus(); }, ListRetentions);
     default:
       return Start<wire::Status>(
           connection, frame, [](const auto&) { return absl::OkStatus(); },
