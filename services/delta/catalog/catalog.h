@@ -75,6 +75,17 @@ class CatalogView {
   virtual absl::StatusOr<std::vector<SegmentUse>> ReadSegmentUses(SegmentId after,
                                                                   size_t limit) = 0;
 
+  // What is condemned and has no references, in rows behind `after`, in order, at most `limit`.
+  virtual absl::StatusOr<std::vector<CondemnedRow>> FindCondemned(Garbage kind, int64_t after,
+                                                                  size_t limit) = 0;
+  // The nodes of some hundred rows from `from` on (1: the first), but for those that are damaged.
+  // Returns the row to go on from; 0: that was all.
+  virtual absl::StatusOr<int64_t> VisitNodes(int64_t from,
+                                             absl::FunctionRef<void(const Node&)> visit) = 0;
+  // The roots of some thousand versions behind `after`, which is moved on. False: that was all.
+  virtual absl::StatusOr<bool> VisitRoots(VersionName* after,
+                                          absl::FunctionRef<void(const Root&)> visit) = 0;
+
   // Whether the whole list of hashes of a content's blocks is known.
   virtual absl::StatusOr<bool> HasBlockList(const Root& root, uint32_t block_bytes) = 0;
   // A piece of a known list; empty behind its last one.
@@ -137,6 +148,8 @@ class CatalogTransaction : public CatalogView {
   // Deletes some of what is condemned and still without references; what it referred to itself then
   // has one reference less. REQUIRES: nobody relies on having been told that it is known.
   virtual absl::StatusOr<Swept> DeleteCondemned(Garbage kind) = 0;
+  // Has a condemned row left alone by collections. False: it is condemned no longer.
+  virtual absl::StatusOr<bool> SetAside(Garbage kind, int64_t row) = 0;
   // Has a chunk lie elsewhere, if it lies where `from` says. Returns whether it did.
   virtual absl::StatusOr<bool> MoveChunk(const StoredChunk& from, SegmentId segment,
                                          uint64_t offset) = 0;

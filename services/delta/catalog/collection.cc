@@ -13,6 +13,9 @@ namespace {
 constexpr int64_t kRowsLookedAt = 16'384;
 constexpr int64_t kChunksDeleted = 2'048;
 constexpr int64_t kNodesDeleted = 16;  // each refers to 256 others
+// Read in one step.
+constexpr int64_t kNodesVisited = 512;
+constexpr int64_t kVersionsVisited = 8'192;
 
 struct Doomed {
   int64_t row = 0;
@@ -181,8 +184,7 @@ absl::StatusOr<bool> SqliteAccess::DeleteNode(int64_t row) {
   };
   if (damaged) {
     // What it counted on nobody knows: it stays, and is not met again.
-    DRAY_RETURN_IF_ERROR(run("UPDATE nodes SET condemned=2 WHERE num=?1",
-                             [&](Query& query) { query->Bind(1, row); }));
+    DRAY_RETURN_IF_ERROR(SetAside(Garbage::kNodes, row).status());
     return false;
   }
   if (node) {
@@ -213,6 +215,78 @@ absl::Status SqliteAccess::CountDeleted(Garbage kind, int64_t rows) {
   Query query(statement);
   query->Bind(1, rows);
   return query->Run();
+}
+
+absl::StatusOr<std::vector<CondemnedRow>> SqliteAccess::FindCondemned(Garbage kind, int64_t after,
+                                                                      size_t limit) {
+  DRAY_ASSIGN_OR_RETURN(Statement * statement,
+                        database_.Prepare(kind == Garbage::kChunks
+                                              ? "SELECT num, id FROM chunks WHERE condemned=1 AND "
+                                                "refs=0 AND num>?1 ORDER BY num LIMIT ?2"
+                                              : "SELECT num, id FROM nodes WHERE condemned=1 AND "
+                                                "refs=0 AND num>?1 ORDER BY num LIMIT ?2"));
+  Query query(statement);
+  query->Bind(1, after);
+  query->Bind(2, static_cast<int64_t>(limit));
+  std::vector<CondemnedRow> rows;
+  while (true) {
+    DRAY_ASSIGN_OR_RETURN(const bool row, query->Step());
+    if (!row) return rows;
+    rows.push_back({query->Integer(0), AnyDigest::FromBytes(query->Blob(1)).value_or(AnyDigest())});
+  }
+}
+
+absl::StatusOr<int64_t> SqliteAccess::VisitNodes(int64_t from,
+                                                 absl::FunctionRef<void(const Node&)> visit) {
+  {
+    DRAY_ASSIGN_OR_RETURN(
+        Statement * statement,
+        database_.Prepare("SELECT encoding FROM encodings WHERE node>=?1 AND node<?2"));
+    Query query(statement);
+    query->Bind(1, from);
+    query->Bind(2, from + kNodesVisited);
+    while (true) {
+      DRAY_ASSIGN_OR_RETURN(const bool row, query->Step());
+      if (!row) break;
+      const auto node = DecodeNode(AsBytes(query->Blob(0)));
+      if (node.ok()) visit(*node);
+    }
+  }
+  DRAY_ASSIGN_OR_RETURN(const int64_t last,
+                        database_.SelectInteger("SELECT ifnull(max(node), 0) FROM encodings"));
+  return from + kNodesVisited <= last ? from + kNodesVisited : 0;
+}
+
+absl::StatusOr<bool> SqliteAccess::VisitRoots(VersionName* after,
+                                              absl::FunctionRef<void(const Root&)> visit) {
+  DRAY_ASSIGN_OR_RETURN(Statement * statement,
+                        database_.Prepare("SELECT entry, number, root FROM versions "
+                                          "WHERE (entry, number)>(?1, ?2) "
+                                          "ORDER BY entry, number LIMIT ?3"));
+  Query query(statement);
+  query->Bind(1, static_cast<int64_t>(after->entry));
+  query->Bind(2, static_cast<int64_t>(after->number));
+  query->Bind(3, kVersionsVisited);
+  int64_t versions = 0;
+  while (true) {
+    DRAY_ASSIGN_OR_RETURN(const bool row, query->Step());
+    if (!row) return versions == kVersionsVisited;
+    ++versions;
+    *after = {EntryId{query->Integer(0)}, static_cast<uint64_t>(query->Integer(1))};
+    if (const auto root = Root::FromBytes(query->Blob(2))) visit(*root);
+  }
+}
+
+absl::StatusOr<bool> SqliteAccess::SetAside(Garbage kind, int64_t row) {
+  DRAY_ASSIGN_OR_RETURN(
+      Statement * statement,
+      database_.Prepare(kind == Garbage::kChunks
+                            ? "UPDATE chunks SET condemned=2 WHERE num=?1 AND condemned=1"
+                            : "UPDATE nodes SET condemned=2 WHERE num=?1 AND condemned=1"));
+  Query query(statement);
+  query->Bind(1, row);
+  DRAY_RETURN_IF_ERROR(query->Run());
+  return database_.changed_rows() != 0;
 }
 
 absl::StatusOr<bool> SqliteAccess::MoveChunk(const StoredChunk& from, SegmentId segment,

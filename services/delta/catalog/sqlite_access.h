@@ -38,6 +38,12 @@ class SqliteAccess final : public CatalogTransaction {
   absl::StatusOr<std::optional<OperationRecord>> FindOperation(std::string_view operation_id,
                                                                EntryId entry) override;
   absl::StatusOr<std::vector<SegmentUse>> ReadSegmentUses(SegmentId after, size_t limit) override;
+  absl::StatusOr<std::vector<CondemnedRow>> FindCondemned(Garbage kind, int64_t after,
+                                                          size_t limit) override;
+  absl::StatusOr<int64_t> VisitNodes(int64_t from,
+                                     absl::FunctionRef<void(const Node&)> visit) override;
+  absl::StatusOr<bool> VisitRoots(VersionName* after,
+                                  absl::FunctionRef<void(const Root&)> visit) override;
   absl::StatusOr<bool> HasBlockList(const Root& root, uint32_t block_bytes) override;
   absl::StatusOr<std::string> ReadBlockPiece(const Root& root, uint32_t block_bytes,
                                              uint64_t piece) override;
@@ -62,6 +68,7 @@ class SqliteAccess final : public CatalogTransaction {
   absl::Status SetMd5(const Root& root, std::string_view md5) override;
   absl::StatusOr<Swept> Condemn(Garbage kind, int64_t from) override;
   absl::StatusOr<Swept> DeleteCondemned(Garbage kind) override;
+  absl::StatusOr<bool> SetAside(Garbage kind, int64_t row) override;
   absl::StatusOr<bool> MoveChunk(const StoredChunk& from, SegmentId segment,
                                  uint64_t offset) override;
   absl::StatusOr<bool> RetireSegment(SegmentId id) override;

@@ -85,6 +85,12 @@ struct SegmentUse {
 
 enum class Garbage { kChunks, kNodes };
 
+// A row that is condemned, and has no references on record.
+struct CondemnedRow {
+  int64_t row = 0;
+  AnyDigest id;
+};
+
 // What one step of a collection did.
 struct Swept {
   uint64_t rows = 0;

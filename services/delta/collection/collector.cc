@@ -1,7 +1,9 @@
 #include "services/delta/collection/collector.h"
 
 #include <utility>
+#include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "core/base/clock.h"
 #include "core/telemetry/logging.h"
 
@@ -9,6 +11,8 @@ namespace dray::delta {
 namespace {
 
 constexpr absl::Duration kPollPeriod = absl::Milliseconds(20);
+// Some 50 MB of memory.
+constexpr size_t kRowsSparedAtOnce = 1 << 20;
 
 }  // namespace
 
@@ -74,6 +78,7 @@ absl::StatusOr<Collected> Collector::Run() {
       collected.waits_for = calls_.OpenBefore(*condemned_before_);
       break;
     }
+    DRAY_RETURN_IF_ERROR(SpareWhatIsReferredTo());
     const Collected before = collected;
     DRAY_RETURN_IF_ERROR(DeleteAll(&collected));
     condemned_before_.reset();
@@ -110,6 +115,64 @@ absl::StatusOr<bool> Collector::CondemnAll() {
   if (rows > 0) spdlog::debug("condemned {} rows that nothing refers to", rows);
   // Those of a run that was ended by a crash were condemned before.
   return rows > 0 || std::exchange(first_run_, false);
+}
+
+absl::Status Collector::SpareWhatIsReferredTo() {
+  for (const Garbage kind : {Garbage::kNodes, Garbage::kChunks}) {
+    int64_t after = 0;
+    while (true) {
+      absl::StatusOr<std::vector<CondemnedRow>> rows;
+      ReadAndWait(catalog_, [&](CatalogView& view) {
+        rows = view.FindCondemned(kind, after, kRowsSparedAtOnce);
+      });
+      if (!rows.ok()) return rows.status();
+      if (rows->empty()) break;
+      after = rows->back().row;
+      DRAY_RETURN_IF_ERROR(Spare(kind, *rows));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Collector::Spare(Garbage kind, absl::Span<const CondemnedRow> rows) {
+  absl::flat_hash_map<AnyDigest, int64_t> condemned;
+  for (const CondemnedRow& row : rows) condemned.emplace(row.id, row.row);
+  absl::flat_hash_map<int64_t, AnyDigest> referred_to;
+  const auto look = [&](const AnyDigest& id) {
+    const auto found = condemned.find(id);
+    if (found != condemned.end()) referred_to.emplace(found->second, id);
+  };
+  absl::StatusOr<int64_t> next = 1;
+  while (*next != 0) {
+    if (stopping()) return absl::CancelledError("the service is stopping");
+    ReadAndWait(catalog_, [&](CatalogView& view) {
+      next = view.VisitNodes(*next, [&](const Node& node) {
+        if ((node.level == 0) != (kind == Garbage::kChunks)) return;
+        for (const Entry& entry : node.entries) look(entry.id);
+      });
+    });
+    if (!next.ok()) return next.status();
+  }
+  VersionName version;
+  for (absl::StatusOr<bool> more = kind == Garbage::kNodes; *more;) {
+    ReadAndWait(catalog_, [&](CatalogView& view) {
+      more = view.VisitRoots(&version, [&](const Root& root) { look(root.As<AnyTag>()); });
+    });
+    if (!more.ok()) return more.status();
+  }
+  for (const auto& [row, id] : referred_to) {
+    const int64_t spared = row;
+    bool wrong = false;
+    DRAY_RETURN_IF_ERROR(
+        WriteAndWait(catalog_, [&](CatalogTransaction& transaction) -> absl::Status {
+          DRAY_ASSIGN_OR_RETURN(wrong, transaction.SetAside(kind, spared));
+          return absl::OkStatus();
+        }));
+    if (!wrong) continue;  // it was referred to in the meantime, and counted
+    spdlog::error("{} {} is referred to and was counted as if it were not; run dray-delta check",
+                  kind == Garbage::kNodes ? "node" : "chunk", id.hex());
+  }
+  return absl::OkStatus();
 }
 
 bool Collector::WaitForCalls() {

@@ -10,6 +10,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "core/base/leases.h"
 #include "core/base/status.h"
 #include "services/delta/catalog/catalog.h"
@@ -58,6 +59,10 @@ class Collector {
   absl::Status DropVersions(Collected* collected);
   // True when something was condemned.
   absl::StatusOr<bool> CondemnAll();
+  // Nothing that is referred to is deleted because its count is wrong on the disk: looks through
+  // everything that refers to anything, and leaves what it finds for `check` to tell.
+  absl::Status SpareWhatIsReferredTo();
+  absl::Status Spare(Garbage kind, absl::Span<const CondemnedRow> rows);
   // Whether all calls with numbers below condemned_before_ have ended within the patience.
   bool WaitForCalls();
   absl::Status DeleteAll(Collected* collected);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/synchronization/notification.h"
+#include "core/database/database.h"
 #include "services/delta/testing/fixtures.h"
 
 namespace dray::delta {
@@ -66,7 +67,8 @@ class CollectorTest : public ::testing::Test {
     return bytes;
   }
 
-  std::unique_ptr<Catalog> catalog_ = OpenTestCatalog(NewTestFolder() + "/catalog.db");
+  const std::string file_ = NewTestFolder() + "/catalog.db";
+  std::unique_ptr<Catalog> catalog_ = OpenTestCatalog(file_);
   Leases calls_;
   Collector collector_{{.patience = absl::Milliseconds(200)}, catalog_.get(), &calls_};
 };
@@ -153,6 +155,33 @@ TEST_F(CollectorTest, WhatWasCondemnedBeforeAStartGoesAfterIt) {
   }
   EXPECT_EQ(Collect().chunks, 10u);
   ExpectConsistent(*catalog_);
+}
+
+TEST_F(CollectorTest, ACountThatIsWrongOnTheDiskCostsNoData) {
+  const TestFile file = MakeTestFile(0, 2000);
+  Add(file);
+  Name("file", file);
+  Add(MakeTestFile(5'000, 10));  // garbage, which goes all the same
+  {
+    auto database = Database::Open(file_, Database::Mode::kReadWrite);
+    ASSERT_TRUE(database.ok()) << database.status();
+    ASSERT_TRUE((*database)
+                    ->Execute("UPDATE chunks SET refs=0 WHERE num=7;"
+                              "UPDATE nodes SET refs=0 WHERE num<=2;"
+                              "UPDATE nodes SET refs=0 WHERE id=(SELECT root FROM versions "
+                              "WHERE root IS NOT NULL);")
+                    .ok());
+  }
+  const Collected collected = Collect();
+  EXPECT_EQ(collected.chunks, 10u);
+  EXPECT_EQ(collected.nodes, 1u);
+  uint64_t nodes = 0;
+  ReadAndWait(*catalog_, [&](CatalogView& view) {
+    for (const auto& node : file.nodes) nodes += view.ReadNode(node.id).ok() ? 1 : 0;
+    EXPECT_TRUE(view.FindChunk(TestChunkId(6)).value().has_value());
+  });
+  EXPECT_EQ(nodes, file.nodes.size());
+  EXPECT_EQ(Collect().nodes, 0u);
 }
 
 TEST_F(CollectorTest, SegmentsAreRetiredOnlyWithoutChunksAndThenTakeNone) {
