@@ -92,14 +92,17 @@ def run_client(command, environment=None):
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         start = time.monotonic()
         child = subprocess.Popen(command, stdout=output, stderr=errors, cwd=TOP, env=environment)
+        # Sampled: ru_maxrss would hold what this program had when the child was made of it.
+        watch = PeakWatch([child.pid])
         _, status, usage = os.wait4(child.pid, 0)
         wall = time.monotonic() - start
+        peak = watch.stop()
         child.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         errors.seek(0)
         if child.returncode != 0:
             sys.exit(f"{' '.join(command)} ended with {child.returncode}: {errors.read().decode(errors='replace')}")
-        return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, output.read().decode(errors="replace")
+        return wall, usage.ru_utime + usage.ru_stime, peak, output.read().decode(errors="replace")
 
 
 def written_bytes(pid):
