@@ -74,6 +74,7 @@ TEST_F(CollectionTest, WhatWasReplacedGivesItsRoomBack) {
   const CommandResult dry = stack_.Gc({"--dry-run"});
   EXPECT_EQ(dry.status, 0) << dry.err;
   EXPECT_THAT(dry.out, HasSubstr("3 versions and 0 deleted names would be dropped"));
+  EXPECT_EQ(dry.err, "") << "it says that it did something";
   EXPECT_GT(StoreBytes(), 160 * kMiB) << "a dry run changed something";
   EXPECT_EQ(CountEntries(stack_.scratch().Path("delta")), files) << "the copy was left behind";
   // What is left of segments that are written to stays: at most one for each writer.
@@ -109,6 +110,29 @@ TEST_F(CollectionTest, ASegmentOfWhichLittleIsNeededIsRewritten) {
   EXPECT_THAT(stack_.transfer().Output(), HasSubstr("is rewritten"));
   for (int i = 0; i < 12; ++i) ExpectStored(absl::StrCat("small", i));
   stack_.ExpectSound();
+}
+
+// As with a catalog that was backed up before the store: docs/operations.md, "Backup".
+TEST_F(CollectionTest, ACatalogOfBeforeAMoveIsMendedByARebuild) {
+  Run({"retention", ":/", "--keep-last", "1"});
+  for (int i = 0; i < 6; ++i) {
+    Put(absl::StrCat("large", i), 9 * kMiB, static_cast<uint64_t>(100 + i));
+    Put(absl::StrCat("small", i), 300'000, static_cast<uint64_t>(200 + i));
+  }
+  stack_.transfer().Stop();  // seals all
+  stack_.transfer().Start();
+  stack_.delta().Stop();
+  const std::string before = ReadFile(stack_.CatalogFile());
+  stack_.delta().Start();
+  for (int i = 0; i < 6; ++i) Run({"rm", absl::StrCat(":/large", i)});
+  ASSERT_TRUE(ShrinksTo(6 * 300'000 + 4 * kMiB)) << StoreBytes();
+  stack_.delta().Stop();
+  WriteFile(stack_.CatalogFile(), before, 0600);
+  const CommandResult rebuild = stack_.Audit("rebuild");
+  EXPECT_THAT(rebuild.out, HasSubstr("large0")) << "what is gone is named";
+  EXPECT_THAT(rebuild.out, ::testing::Not(HasSubstr("small")));
+  stack_.delta().Start();
+  for (int i = 0; i < 6; ++i) ExpectStored(absl::StrCat("small", i));
 }
 
 // A store of bounded size takes much more than its size, one after the other.
