@@ -82,6 +82,7 @@ absl::StatusOr<Collected> Collector::Run() {
     const Collected before = collected;
     DRAY_RETURN_IF_ERROR(DeleteAll(&collected));
     condemned_before_.reset();
+    may_be_condemned_ = false;
     // What could not go now (what is damaged) does not go in another round either.
     if (collected.nodes == before.nodes && collected.chunks == before.chunks) break;
   }
@@ -107,14 +108,15 @@ absl::Status Collector::DropVersions(Collected* collected) {
 
 absl::StatusOr<bool> Collector::CondemnAll() {
   uint64_t rows = 0;
+  const bool before = std::exchange(may_be_condemned_, true);
   for (const Garbage kind : {Garbage::kNodes, Garbage::kChunks}) {
     DRAY_RETURN_IF_ERROR(Sweep([kind](CatalogTransaction& transaction,
                                       int64_t from) { return transaction.Condemn(kind, from); },
                                [&rows](const Swept& swept) { rows += swept.rows; }));
   }
   if (rows > 0) spdlog::debug("condemned {} rows that nothing refers to", rows);
-  // Those of a run that was ended by a crash were condemned before.
-  return rows > 0 || std::exchange(first_run_, false);
+  may_be_condemned_ = rows > 0 || before;
+  return may_be_condemned_;
 }
 
 absl::Status Collector::SpareWhatIsReferredTo() {

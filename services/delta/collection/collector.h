@@ -57,7 +57,7 @@ class Collector {
   // Until nothing is left to collect, or what has to end first does not.
   absl::StatusOr<Collected> Run();
   absl::Status DropVersions(Collected* collected);
-  // True when something was condemned.
+  // Whether something is condemned now.
   absl::StatusOr<bool> CondemnAll();
   // Nothing that is referred to is deleted because its count is wrong on the disk: looks through
   // everything that refers to anything, and leaves what it finds for `check` to tell.
@@ -77,7 +77,8 @@ class Collector {
   RetentionPass retention_;
   // What is condemned was condemned while calls below this might rely on it.
   std::optional<uint64_t> condemned_before_;
-  bool first_run_ = true;
+  // Rows may be condemned: by a run that failed, or by the service before it was started again.
+  bool may_be_condemned_ = true;
   mutable absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::deque<Done> asked_ ABSL_GUARDED_BY(mutex_);
