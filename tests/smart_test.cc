@@ -214,6 +214,66 @@ TEST_F(SmartTest, WhatIsWrongIsAnsweredAndNothingIsStored) {
   EXPECT_EQ(Download("file"), "contents");
 }
 
+// Whether one line of the log warns that what a client on loopback `asked` was `answered` so.
+bool IsWarnedOf(const std::string& log, const std::string& asked, const std::string& answered) {
+  for (const absl::string_view line : absl::StrSplit(log, '\n')) {
+    if (absl::StrContains(line, " - WARNING - ") && absl::StrContains(line, "from 127.0.0.1:") &&
+        absl::StrContains(line, absl::StrCat(": ", asked)) &&
+        absl::EndsWith(line, absl::StrCat("; answered ", answered))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// Whoever looks after the server sees which command of which client was refused, and with what.
+TEST_F(SmartTest, EveryRefusalIsLogged) {
+  Upload("file", "contents");
+  WriteFile(stack_.Path("x"), "x");
+  ASSERT_EQ(stack_.Dray({"put", stack_.Path("x"), ":/folder/x"}).status, 0);
+  SmartClient client(stack_.server());
+  const std::string no_list = "2         ";
+  const struct {
+    std::vector<std::string> asked;  // all but the last are agreed to
+    std::string logged;
+    std::string answer;
+  } cases[] = {
+      {{"LISTS"}, "unknown command", "ERROR_UNKNOWN_COMMAND"},
+      {{"UPLOAD"}, "UPLOAD", "ERROR_Usage: UPLOAD filename"},
+      {{"UPLOAD a/b"}, "UPLOAD", "ERROR_INVALID_FILENAME"},
+      {{"UPLOAD folder"}, "UPLOAD folder", "ERROR_IS_A_FOLDER"},
+      {{"UPLOAD new", "many"}, "UPLOAD new", "ERROR_INVALID_SIZE"},
+      {{"DOWNLOAD"}, "DOWNLOAD", "ERROR_Usage: DOWNLOAD filename [OFFSET=n] [COMPRESS]"},
+      {{"DOWNLOAD ../file"}, "DOWNLOAD", "ERROR_INVALID_FILENAME"},
+      {{"DOWNLOAD file OFFSET=x"}, "DOWNLOAD file", "ERROR_INVALID_OFFSET"},
+      {{"DOWNLOAD nothing"}, "DOWNLOAD nothing", "NOT_FOUND"},
+      {{"UPLOAD_DELTA"}, "UPLOAD_DELTA", "ERROR_Usage: UPLOAD_DELTA filename"},
+      {{"UPLOAD_DELTA /file"}, "UPLOAD_DELTA", "ERROR_INVALID_FILENAME"},
+      {{"UPLOAD_DELTA folder"}, "UPLOAD_DELTA folder", "ERROR_IS_A_FOLDER"},
+      {{"UPLOAD_DELTA file", "nonsense  "}, "UPLOAD_DELTA file", "ERROR_INVALID_SIZE"},
+      {{"UPLOAD_DELTA file", "9999999999"},
+       "UPLOAD_DELTA file",
+       "ERROR_TOO_LARGE: upload the file whole"},
+      {{"UPLOAD_DELTA file", no_list, "{}"}, "UPLOAD_DELTA file", "ERROR_INVALID_LIST"},
+      {{"DELETE file"}, "DELETE", "ERROR_Usage: DELETE filename password"},
+      {{"DELETE file mellon"}, "DELETE file", "ERROR_AUTH_FAILED"},
+      {{"DELETE .. sesame"}, "DELETE", "ERROR_INVALID_FILENAME"},
+      {{"DELETE nothing sesame"}, "DELETE nothing", "ERROR_NOT_FOUND"},
+  };
+  for (const auto& [asked, logged, answer] : cases) {
+    const size_t before = stack_.transfer().Output().size();
+    for (size_t i = 0; i + 1 < asked.size(); ++i) {
+      EXPECT_THAT(client.Ask(asked[i]), AnyOf("OK", "ACK")) << asked[i];
+    }
+    EXPECT_EQ(client.Ask(asked.back()), answer) << asked[0];
+    EXPECT_TRUE(Eventually(absl::Seconds(10), [&] {
+      return IsWarnedOf(stack_.transfer().Output().substr(before), logged, answer);
+    })) << asked[0] << ": " << stack_.transfer().Output().substr(before);
+  }
+  EXPECT_THAT(stack_.transfer().Output(), Not(AnyOf(HasSubstr("sesame"), HasSubstr("mellon"))));
+  EXPECT_EQ(client.List(), "file");
+}
+
 // ---- UPLOAD_DELTA ----
 
 TEST_F(SmartTest, OneChangedBlockOfTenMegabytesMovesThatBlock) {

@@ -30,6 +30,7 @@ constexpr VerbText kVerbs[] = {
 constexpr std::string_view kBlanks = " \t\r\n\v\f";
 constexpr std::string_view kOffset = "OFFSET=";
 
+// REQUIRES: not kUnknown.
 const VerbText& TextOf(Verb verb) {
   return *std::find_if(std::begin(kVerbs), std::end(kVerbs),
                        [verb](const VerbText& text) { return text.verb == verb; });
@@ -91,7 +92,9 @@ Command ParseCommand(std::string_view text) {
   return command;
 }
 
-std::string_view VerbName(Verb verb) { return TextOf(verb).text; }
+std::string_view VerbName(Verb verb) {
+  return verb == Verb::kUnknown ? "unknown command" : TextOf(verb).text;
+}
 
 std::optional<bool> BeginsWithVerb(std::string_view text) {
   bool undecided = false;

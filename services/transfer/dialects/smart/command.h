@@ -11,10 +11,10 @@ namespace dray::transfer::smart {
 // The longest command: a name, a password and the options, with room to spare.
 inline constexpr size_t kMaxCommandBytes = 4096;
 
-enum class Verb { kList, kUpload, kDownload, kUploadDelta, kDelete, kExit };
+enum class Verb { kUnknown, kList, kUpload, kDownload, kUploadDelta, kDelete, kExit };
 
 struct Command {
-  Verb verb{};
+  Verb verb = Verb::kUnknown;
   std::string name;
   uint64_t offset = 0;    // DOWNLOAD
   bool compress = false;  // DOWNLOAD
@@ -26,7 +26,8 @@ struct Command {
 // A command as it came, without its newline. Words are split at blanks.
 Command ParseCommand(std::string_view text);
 
-// "LIST" and so on, for logs: never the rest of a command, which may hold a password.
+// "LIST" and so on, "unknown command" for what is none, for logs: never the rest of a command,
+// which may hold a password.
 std::string_view VerbName(Verb verb);
 
 // Whether `text` may be (nothing), is (true) or cannot be (false) the beginning of a session: a

@@ -9,6 +9,8 @@ std::string ErrorOf(std::string_view text) { return ParseCommand(text).error; }
 
 TEST(CommandTest, EveryVerb) {
   EXPECT_EQ(ParseCommand("LIST").verb, Verb::kList);
+  EXPECT_EQ(ParseCommand("LISTS").verb, Verb::kUnknown);
+  EXPECT_EQ(VerbName(Verb::kUnknown), "unknown command");
   EXPECT_EQ(ParseCommand(" EXIT \r").verb, Verb::kExit);
   const Command upload = ParseCommand("UPLOAD name.bin");
   EXPECT_EQ(upload.verb, Verb::kUpload);

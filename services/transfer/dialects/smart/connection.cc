@@ -120,6 +120,7 @@ awaitable<absl::Status> Connection::Run(Command command) {
     case Verb::kDelete:
       co_return co_await Delete(std::move(command));
     case Verb::kExit:
+    case Verb::kUnknown:
       break;
   }
   co_return absl::OkStatus();
