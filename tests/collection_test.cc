@@ -229,11 +229,16 @@ TEST_F(CollectionCrashTest, EveryStepMayBeTheLast) {
         WriteRandomFile(stack_.Path("again"), 9 * kMiB, seed);
         stack_.Dray({"put", stack_.Path("again"), ":/gone", "--retries", "1"});
       });
+      // Waits for the service that died, and sees no error.
+      std::thread reading([&] {
+        for (int i = 0; !stop; ++i) ExpectStored(i % 2 == 0 ? "kept0" : "steady");
+      });
       KillAfter(step, absl::Seconds(8));
       StartAll();
       uploading.join();
       stop = true;
       collecting.join();
+      reading.join();
       ExpectStored("steady");
       for (int i = 0; i < 3; ++i) ExpectStored(absl::StrCat("kept", i));
       Run({"put", stack_.Path("again"), ":/gone"});

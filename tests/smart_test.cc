@@ -266,9 +266,10 @@ TEST_F(SmartTest, EveryRefusalIsLogged) {
       EXPECT_THAT(client.Ask(asked[i]), AnyOf("OK", "ACK")) << asked[i];
     }
     EXPECT_EQ(client.Ask(asked.back()), answer) << asked[0];
-    EXPECT_TRUE(Eventually(absl::Seconds(10), [&] {
-      return IsWarnedOf(stack_.transfer().Output().substr(before), logged, answer);
-    })) << asked[0] << ": " << stack_.transfer().Output().substr(before);
+    EXPECT_TRUE(Eventually(
+        absl::Seconds(10),
+        [&] { return IsWarnedOf(stack_.transfer().Output().substr(before), logged, answer); }))
+        << asked[0] << ": " << stack_.transfer().Output().substr(before);
   }
   EXPECT_THAT(stack_.transfer().Output(), Not(AnyOf(HasSubstr("sesame"), HasSubstr("mellon"))));
   EXPECT_EQ(client.List(), "file");

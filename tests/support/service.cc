@@ -121,10 +121,12 @@ std::string Service::Output() const {
 bool Service::ReadPortFile() {
   const auto text = ReadWholeFile(PortFile(), 65536);
   if (!text.ok() || text->empty()) return false;
-  addresses_.clear();
+  decltype(addresses_) told;
   for (absl::string_view line : absl::StrSplit(*text, '\n', absl::SkipEmpty())) {
-    addresses_.push_back(absl::StrSplit(line, absl::MaxSplits('=', 1)));
+    told.push_back(absl::StrSplit(line, absl::MaxSplits('=', 1)));
   }
+  // Other threads may read them, and a service that is started again has the same.
+  if (told != addresses_) addresses_ = std::move(told);
   return true;
 }
 
