@@ -39,6 +39,18 @@ class CollectionTest : public ::testing::Test {
     WriteRandomFile(stack_.Path(name), bytes, seed);
     Run({"put", stack_.Path(name), ":/" + name});
   }
+  // small0... that are to be kept lie among large0... that will go, in sealed segments.
+  void PutSmallAmongLarge(int count) {
+    for (int i = 0; i < count; ++i) {
+      Put(absl::StrCat("large", i), 9 * kMiB, static_cast<uint64_t>(100 + i));
+      Put(absl::StrCat("small", i), 300'000, static_cast<uint64_t>(200 + i));
+    }
+    SealAll();
+  }
+  void SealAll() {
+    stack_.transfer().Stop();
+    stack_.transfer().Start();
+  }
   void ExpectStored(const std::string& name) {
     const std::string back = stack_.Target(absl::StrCat("back", ++targets_));
     const CommandResult got = stack_.Dray({"get", ":/" + name, back});
@@ -98,13 +110,7 @@ TEST_F(CollectionTest, WithoutARuleNothingGoes) {
 
 TEST_F(CollectionTest, ASegmentOfWhichLittleIsNeededIsRewritten) {
   Run({"retention", ":/", "--keep-last", "1"});
-  // Small files to be kept lie among large ones that go.
-  for (int i = 0; i < 12; ++i) {
-    Put(absl::StrCat("large", i), 9 * kMiB, static_cast<uint64_t>(100 + i));
-    Put(absl::StrCat("small", i), 300'000, static_cast<uint64_t>(200 + i));
-  }
-  stack_.transfer().Stop();  // seals all
-  stack_.transfer().Start();
+  PutSmallAmongLarge(12);
   for (int i = 0; i < 12; ++i) Run({"rm", absl::StrCat(":/large", i)});
   EXPECT_TRUE(ShrinksTo(12 * 300'000 + 4 * kMiB)) << StoreBytes();
   EXPECT_THAT(stack_.transfer().Output(), HasSubstr("is rewritten"));
@@ -115,12 +121,7 @@ TEST_F(CollectionTest, ASegmentOfWhichLittleIsNeededIsRewritten) {
 // As with a catalog that was backed up before the store: docs/operations.md, "Backup".
 TEST_F(CollectionTest, ACatalogOfBeforeAMoveIsMendedByARebuild) {
   Run({"retention", ":/", "--keep-last", "1"});
-  for (int i = 0; i < 6; ++i) {
-    Put(absl::StrCat("large", i), 9 * kMiB, static_cast<uint64_t>(100 + i));
-    Put(absl::StrCat("small", i), 300'000, static_cast<uint64_t>(200 + i));
-  }
-  stack_.transfer().Stop();  // seals all
-  stack_.transfer().Start();
+  PutSmallAmongLarge(6);
   stack_.delta().Stop();
   const std::string before = ReadFile(stack_.CatalogFile());
   stack_.delta().Start();
@@ -218,8 +219,7 @@ TEST_F(CollectionCrashTest, EveryStepMayBeTheLast) {
         Put(absl::StrCat("kept", i), 700'000, ++seed);
         Put("gone", 9 * kMiB, ++seed);
       }
-      stack_.transfer().Stop();
-      stack_.transfer().Start();
+      SealAll();
       std::atomic<bool> stop = false;
       std::thread collecting([&] {
         while (!stop) stack_.Gc();  // fails while delta is away
