@@ -35,10 +35,12 @@ absl::StatusOr<std::vector<Base>> BaseFinder::Find(CatalogView& view, const Node
     } while (i < missing.size() && missing[i] == entry);
     run.end = offset;
     const auto anchor = AnchorOf(leaf, missing, run);
+    const size_t before = bases.size();
     if (run.begin > 0 && run.lengths_bytes.size() <= kMaxChunksOfBase &&
         missing.size() < leaf.entries.size() && !(anchor && IsCounterpart(*anchor, run))) {
       DRAY_RETURN_IF_ERROR(AddSeam(view, leaf, missing, run, &bases));
-    } else if (anchor) {
+    }
+    if (anchor && bases.size() == before) {
       DRAY_RETURN_IF_ERROR(AddBases(view, run, *anchor, &bases));
     }
   }
@@ -114,12 +116,11 @@ std::optional<BaseFinder::Anchor> BaseFinder::AnchorOf(const Node& leaf,
   } else if (right != nullptr) {
     anchor.most = right->begin;
     anchor.begin = right->begin - std::min(right->begin, length);
-  } else if (missing.size() == leaf.entries.size()) {
+  } else {
+    // Nothing here is of the old version: the run stands where an edit in place would leave it.
     const int64_t place = static_cast<int64_t>(run.begin) + shift_bytes_;
     if (place < 0) return std::nullopt;
     anchor.begin = static_cast<uint64_t>(place);
-  } else {
-    return std::nullopt;
   }
   if (right != nullptr) {
     shift_bytes_ = static_cast<int64_t>(right->begin) - static_cast<int64_t>(run.end);
@@ -143,11 +144,12 @@ absl::Status BaseFinder::AddSeam(CatalogView& view, const Node& leaf,
   const uint64_t length = std::min(run.end - run.begin, kMaxBaseBytes / 2);
   std::vector<StoredChunk> chunks;
   if (begin > 0) {
-    DRAY_ASSIGN_OR_RETURN(chunks, Beside(view, leaf.entries[begin - 1], Side::kAfter, length));
+    DRAY_ASSIGN_OR_RETURN(chunks,
+                          Beside(view, leaf, leaf.entries[begin - 1], Side::kAfter, length));
   }
   if (end < leaf.entries.size()) {
     DRAY_ASSIGN_OR_RETURN(const auto before,
-                          Beside(view, leaf.entries[end], Side::kBefore, length));
+                          Beside(view, leaf, leaf.entries[end], Side::kBefore, length));
     for (auto chunk = before.rbegin(); chunk != before.rend(); ++chunk) {
       const bool there = std::any_of(chunks.begin(), chunks.end(), [&](const StoredChunk& other) {
         return other.id == chunk->id;
@@ -162,14 +164,16 @@ absl::Status BaseFinder::AddSeam(CatalogView& view, const Node& leaf,
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<StoredChunk>> BaseFinder::Beside(CatalogView& view, const Entry& known,
-                                                            Side side,
+absl::StatusOr<std::vector<StoredChunk>> BaseFinder::Beside(CatalogView& view, const Node& leaf,
+                                                            const Entry& known, Side side,
                                                             uint64_t length_bytes) const {
   std::vector<StoredChunk> chunks;
   Entry at = known;
   for (uint64_t length = 0; length + kLeastOverlapBytes < length_bytes || chunks.empty();) {
     DRAY_ASSIGN_OR_RETURN(const auto next, Next(view, at, side));
     if (!next || length + next->length_bytes > kMaxBaseBytes / 2) break;
+    const auto is_next = [&](const Entry& entry) { return entry.chunk() == next->id; };
+    if (std::any_of(leaf.entries.begin(), leaf.entries.end(), is_next)) break;
     length += next->length_bytes;
     at = Entry{.id = next->id.As<AnyTag>(), .length_bytes = next->length_bytes};
     chunks.push_back(*next);

@@ -20,8 +20,9 @@ struct Base {
 
 // Finds what in an old version corresponds to a new one's leaves: the entries at the same place;
 // and to their missing chunks: the bytes between the same known neighbours; where those were no
-// neighbours (a cut, a swap), what followed the left one and what preceded the right one; where a
-// leaf has no known chunk, the bytes at the same place. Reads the few old leaves around each new
+// neighbours (a cut, a swap), what followed the left one and what preceded the right one; where
+// nothing known is of the old version (all is new, or an upload was cut off), the bytes at the same
+// place. Reads the few old leaves around each new
 // one; what lay farther away is found by the order in which chunks came into the catalog. Leaves
 // are asked for in file order. Not thread-safe.
 class BaseFinder {
@@ -79,9 +80,11 @@ class BaseFinder {
   // For a run whose neighbours were none, or not known to have been.
   absl::Status AddSeam(CatalogView& view, const Node& leaf, absl::Span<const uint32_t> missing,
                        const Run& run, std::vector<Base>* bases) const;
-  // Chunks of about so many bytes, nearest first: what followed a known one or preceded it.
+  // Chunks of about so many bytes, nearest first: what followed a known one or preceded it, up to
+  // what the leaf has itself (which came with the known one, in an upload that was cut off).
   enum class Side { kAfter, kBefore };
-  absl::StatusOr<std::vector<StoredChunk>> Beside(CatalogView& view, const Entry& known, Side side,
+  absl::StatusOr<std::vector<StoredChunk>> Beside(CatalogView& view, const Node& leaf,
+                                                  const Entry& known, Side side,
                                                   uint64_t length_bytes) const;
   absl::StatusOr<std::optional<StoredChunk>> Next(CatalogView& view, const Entry& known,
                                                   Side side) const;

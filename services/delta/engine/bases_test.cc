@@ -115,6 +115,20 @@ TEST_F(BasesTest, WhereFarPartsWereSwappedWhatTheyWereCutFromIsTheBase) {
   EXPECT_THAT(IdsOf(found.bases[0]), testing::Contains(Id(1999)));
 }
 
+// Of an upload that was cut off all but a few chunks arrived, and none of them is of the old
+// version.
+TEST_F(BasesTest, WhatAnInterruptedUploadLacksHasTheBytesAtTheSamePlace) {
+  for (uint64_t& number : numbers_) number += 100'000;  // of the same length
+  std::vector<uint64_t> arrived = numbers_;
+  arrived.erase(arrived.begin() + 1500);
+  ASSERT_TRUE(Put("arrived", MakeTestFile(arrived)).ok());
+  const Found found = Search(numbers_);
+  ASSERT_THAT(found.missing, SizeIs(1));
+  ASSERT_THAT(found.bases, SizeIs(1));
+  EXPECT_THAT(IdsOf(found.bases[0]), testing::Contains(Id(1500)));
+  EXPECT_THAT(IdsOf(found.bases[0]), testing::Not(testing::Contains(Id(101'499))));
+}
+
 TEST_F(BasesTest, BasesAreBounded) {
   for (size_t i = 1000; i < 1400; ++i) numbers_[i] = 70'000 + i;
   const TestFile file = MakeTestFile(numbers_);
