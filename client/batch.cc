@@ -15,6 +15,16 @@ constexpr size_t kMaxInFlight = 4;
 constexpr size_t kMaxInFlightBytes = 16 << 20;
 // How often the server may ask for the contents of the same item.
 constexpr int kMaxRounds = 3;
+// Deltas of one batch: they share its control frame with the items.
+constexpr size_t kMaxDeltaBytes = 384 << 10;
+// Of a BatchDelta's fields: tags and lengths, at most.
+constexpr size_t kDeltaOverheadBytes = 24;
+static_assert(kBatchFrameBytes + kMaxDeltaBytes < kMaxFramePayloadBytes);
+
+absl::Status NeitherTakenNorLacking() {
+  return absl::InternalError(
+      "the server broke the protocol: it neither takes the file nor says what it lacks");
+}
 
 }  // namespace
 
@@ -34,7 +44,7 @@ absl::Status BatchPipeline::Submit(std::vector<SmallItem> items, bool contents_a
   batch.wanted.resize(batch.items.size());
   if (contents_at_once) {
     for (size_t i = 0; i < batch.items.size(); ++i) {
-      for (uint32_t c = 0; c < batch.items[i].chunks.size(); ++c) batch.wanted[i].push_back(c);
+      for (uint32_t c = 0; c < batch.items[i].chunks.size(); ++c) batch.wanted[i].push_back({c});
     }
     batch.rounds = 1;
   }
@@ -81,16 +91,22 @@ absl::Status BatchPipeline::Enter(Batch batch) {
 
 absl::Status BatchPipeline::Send(Batch* batch) {
   DRAY_ASSIGN_OR_RETURN(const std::shared_ptr<Connection> connection, channel_->Connect());
-  const auto send = [&](uint16_t request) { return connection->Send(Encode(*batch, request)); };
+  const auto send = [&](uint16_t request) -> absl::Status {
+    DRAY_ASSIGN_OR_RETURN(const std::string frames, Encode(*batch, request));
+    return connection->Send(frames);
+  };
   DRAY_ASSIGN_OR_RETURN(batch->call, Call::Start(connection, FrameType::kPutBatchDone, send));
   return absl::OkStatus();
 }
 
-std::string BatchPipeline::Encode(const Batch& batch, uint16_t request) {
+absl::StatusOr<std::string> BatchPipeline::Encode(const Batch& batch, uint16_t request) {
+  channel_->PaceEncoder();
   wire::v1::PutBatch message;
   message.set_operation_id(batch.operation_id);
   std::vector<std::pair<ChunkId, Bytes>> data;
   absl::flat_hash_set<ChunkId> seen;
+  size_t delta_bytes = 0;
+  size_t deltas = 0;
   for (size_t i = 0; i < batch.items.size(); ++i) {
     const SmallItem& item = batch.items[i];
     wire::v1::BatchItem* entry = message.add_items();
@@ -104,10 +120,16 @@ std::string BatchPipeline::Encode(const Batch& batch, uint16_t request) {
       wire::v1::BatchChunk* told = entry->add_chunks();
       told->set_id(chunk.id.data(), kDigestBytes);
       told->set_length(chunk.length_bytes);
-      if (wanted != batch.wanted[i].end() && *wanted == c) {
-        ++wanted;
+      if (wanted != batch.wanted[i].end() && wanted->index == c) {
         const Bytes body = Bytes(item.contents).subspan(offset, chunk.length_bytes);
-        if (seen.insert(chunk.id).second) data.emplace_back(chunk.id, body);
+        if (seen.insert(chunk.id).second) {
+          DRAY_ASSIGN_OR_RETURN(const size_t taken, AddDelta(chunk.id, *wanted, body,
+                                                             kMaxDeltaBytes - delta_bytes, entry));
+          delta_bytes += taken;
+          if (taken == 0) data.emplace_back(chunk.id, body);
+          deltas += taken > 0 ? 1 : 0;
+        }
+        ++wanted;
       }
       offset += chunk.length_bytes;
     }
@@ -118,15 +140,32 @@ std::string BatchPipeline::Encode(const Batch& batch, uint16_t request) {
   std::string out;
   out.reserve(most);
   AppendControlFrame(FrameType::kPutBatch, request, message, &out);
-  channel_->PaceEncoder();
   for (const auto& [id, body] : data) {
     const DataFrame frame = channel_->encoder().Encode(id, body);
     uint8_t head[kDataFrameOverheadBytes];
     WriteDataFrameHead(frame, head);
     out.append(AsText(head)).append(AsText(frame.body));
   }
-  operation_.tracker->AddChunksMoved(data.size());
+  operation_.tracker->AddChunksMoved(data.size() + deltas);
   return out;
+}
+
+absl::StatusOr<size_t> BatchPipeline::AddDelta(const ChunkId& id, const Wanted& wanted, Bytes chunk,
+                                               size_t room, wire::v1::BatchItem* item) {
+  if (wanted.base == nullptr) return 0;
+  ChunkEncoder& encoder = channel_->encoder();
+  DRAY_ASSIGN_OR_RETURN(const auto delta, deltas_.Make(wanted.base, chunk, encoder.level()));
+  if (!delta) return 0;
+  const size_t bytes = delta->bytes.size() + kDeltaOverheadBytes;
+  if (bytes > room) return 0;
+  const bool shorter = DeltaMaker::ClearlyShorter(bytes, chunk.size()) ||
+                       bytes < encoder.Encode(id, chunk).frame_bytes();
+  if (!shorter) return 0;
+  wire::v1::BatchDelta* const told = item->add_deltas();
+  told->set_index(wanted.index);
+  told->set_delta(delta->bytes.data(), delta->bytes.size());
+  told->set_raw_bytes(delta->raw_bytes);
+  return bytes;
 }
 
 absl::Status BatchPipeline::Harvest() {
@@ -176,7 +215,7 @@ absl::Status BatchPipeline::TakeAnswers(Batch batch, const wire::v1::PutBatchDon
   Batch again = {.operation_id = RandomBytes(16), .rounds = batch.rounds + 1};
   absl::Status retry;
   for (size_t i = 0; i < batch.items.size(); ++i) {
-    std::vector<uint32_t> wanted;
+    std::vector<Wanted> wanted;
     if (TakeAnswer(batch, &batch.items[i], done.answers(static_cast<int>(i)), &wanted, &retry)) {
       continue;
     }
@@ -198,7 +237,7 @@ absl::Status BatchPipeline::TakeAnswers(Batch batch, const wire::v1::PutBatchDon
   return Enter(std::move(again));
 }
 
-absl::Status BatchPipeline::ReadRecalled(SmallItem* item, std::vector<uint32_t>* wanted) {
+absl::Status BatchPipeline::ReadRecalled(SmallItem* item, std::vector<Wanted>* wanted) {
   if (!item->recalled || wanted->empty()) return absl::OkStatus();
   const std::vector<ChunkEntry> offered = item->chunks;
   DRAY_RETURN_IF_ERROR(item->read(item));
@@ -210,7 +249,7 @@ absl::Status BatchPipeline::ReadRecalled(SmallItem* item, std::vector<uint32_t>*
 
 bool BatchPipeline::TakeAnswer(const Batch& batch, SmallItem* item,
                                const wire::v1::PutBatchDone::Answer& answer,
-                               std::vector<uint32_t>* wanted, absl::Status* retry) {
+                               std::vector<Wanted>* wanted, absl::Status* retry) {
   if (answer.has_error()) {
     const absl::Status status = StatusFromWire(answer.error());
     if (MayRetry(status) && batch.rounds <= operation_.options->retry.retries) {
@@ -224,16 +263,29 @@ bool BatchPipeline::TakeAnswer(const Batch& batch, SmallItem* item,
     ReportDone(*item, answer);
     return true;
   }
-  wanted->assign(answer.missing().begin(), answer.missing().end());
-  std::sort(wanted->begin(), wanted->end());
-  wanted->erase(std::unique(wanted->begin(), wanted->end()), wanted->end());
-  const bool in_range = !wanted->empty() && wanted->back() < item->chunks.size();
-  if (!in_range || batch.rounds >= kMaxRounds) {
-    ReportFailed(*item, absl::InternalError("the server broke the protocol: it neither takes the "
-                                            "file nor says what it lacks"));
-    return true;
+  absl::Status taken = TakeWanted(*item, answer, wanted);
+  if (taken.ok() && batch.rounds >= kMaxRounds) taken = NeitherTakenNorLacking();
+  if (!taken.ok()) ReportFailed(*item, taken);
+  return !taken.ok();
+}
+
+absl::Status BatchPipeline::TakeWanted(const SmallItem& item,
+                                       const wire::v1::PutBatchDone::Answer& answer,
+                                       std::vector<Wanted>* wanted) {
+  for (const uint32_t index : answer.missing()) {
+    const bool ascends = wanted->empty() || index > wanted->back().index;
+    if (!ascends || index >= item.chunks.size()) return NeitherTakenNorLacking();
+    wanted->push_back({index});
   }
-  return false;
+  if (wanted->empty()) return NeitherTakenNorLacking();
+  for (const wire::v1::PutBase& base : answer.bases()) {
+    if (base.first() > wanted->size() || base.count() > wanted->size() - base.first()) {
+      return absl::InternalError("the server broke the protocol: a base of nothing that it lacks");
+    }
+    const auto shared = std::make_shared<const wire::v1::PutBase>(base);
+    for (uint32_t i = 0; i < base.count(); ++i) (*wanted)[base.first() + i].base = shared;
+  }
+  return absl::OkStatus();
 }
 
 void BatchPipeline::FailBatch(const Batch& batch, const absl::Status& status) {

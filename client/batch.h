@@ -11,6 +11,7 @@
 
 #include "client/call.h"
 #include "client/channel.h"
+#include "client/delta_maker.h"
 #include "client/file_chunks.h"
 #include "core/base/status.h"
 #include "core/framing/frame.h"
@@ -62,10 +63,14 @@ class BatchPipeline {
   absl::Status Drain();
 
  private:
+  struct Wanted {
+    uint32_t index = 0;                               // of the item's chunks
+    std::shared_ptr<const wire::v1::PutBase> base{};  // what the server has that may be like it
+  };
   struct Batch {
     // An item, and which of its chunks the server wants.
     std::vector<SmallItem> items;
-    std::vector<std::vector<uint32_t>> wanted;  // for each item; all empty: only offered
+    std::vector<std::vector<Wanted>> wanted;  // for each item; all empty: only offered
     std::string operation_id;
     size_t content_bytes = 0;
     int rounds = 0;  // how often contents were sent
@@ -74,16 +79,23 @@ class BatchPipeline {
 
   absl::Status Enter(Batch batch);
   absl::Status Send(Batch* batch);
-  std::string Encode(const Batch& batch, uint16_t request);
+  absl::StatusOr<std::string> Encode(const Batch& batch, uint16_t request);
+  // Adds the chunk to the item as a delta if that is shorter than the chunk itself and has at most
+  // `room` bytes; returns how many it has, 0: none was added.
+  absl::StatusOr<size_t> AddDelta(const ChunkId& id, const Wanted& wanted, Bytes chunk, size_t room,
+                                  wire::v1::BatchItem* item);
   absl::Status Harvest();
   absl::Status TakeAnswers(Batch batch, const wire::v1::PutBatchDone& done);
   // Cuts, hashes and remembers the contents of the items that were read.
   void Hash(absl::Span<SmallItem> items);
   // Reads an item that was recalled; clears `wanted` if it turns out to be another than offered.
-  absl::Status ReadRecalled(SmallItem* item, std::vector<uint32_t>* wanted);
+  absl::Status ReadRecalled(SmallItem* item, std::vector<Wanted>* wanted);
   // True when the item is finished; else what is missing is left in `wanted`.
   bool TakeAnswer(const Batch& batch, SmallItem* item, const wire::v1::PutBatchDone::Answer& answer,
-                  std::vector<uint32_t>* wanted, absl::Status* retry);
+                  std::vector<Wanted>* wanted, absl::Status* retry);
+  static absl::Status TakeWanted(const SmallItem& item,
+                                 const wire::v1::PutBatchDone::Answer& answer,
+                                 std::vector<Wanted>* wanted);
   absl::Status OnLost(const absl::Status& status);
   void FailBatch(const Batch& batch, const absl::Status& status);
   void ReportFailed(const SmallItem& item, const absl::Status& status);
@@ -92,6 +104,7 @@ class BatchPipeline {
   const Operation operation_;
   Channel* const channel_;
   Retrier retrier_;
+  DeltaMaker deltas_;
   std::deque<Batch> in_flight_;
   size_t in_flight_bytes_ = 0;
 };

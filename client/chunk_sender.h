@@ -2,16 +2,14 @@
 #define DRAY_CLIENT_CHUNK_SENDER_H_
 
 #include <cstdint>
-#include <memory>
-#include <optional>
 #include <string>
 
+#include "client/delta_maker.h"
 #include "client/upload_ledger.h"
 #include "core/base/bytes.h"
 #include "core/base/status.h"
 #include "core/framing/chunk_encoder.h"
 #include "core/framing/data_frame.h"
-#include "core/subchunk/signature.h"
 
 namespace dray {
 
@@ -37,14 +35,9 @@ class ChunkSender {
   // The PutDelta frame; empty when there is none that is shorter than the chunk.
   absl::StatusOr<std::string> MakeDelta(const UploadLedger::WantedChunk& chunk, Bytes raw,
                                         uint16_t request);
-  absl::Status LoadBase(const std::shared_ptr<const wire::v1::PutBase>& base);
 
   ChunkEncoder* const encoder_;
-  ChunkEncoder delta_encoder_;
-  std::unique_ptr<uint8_t[]> delta_;  // kMaxRawChunkBytes, once needed
-  // The base loaded last: neighbours share it.
-  std::shared_ptr<const wire::v1::PutBase> base_;
-  std::optional<BlockSignature> signature_;
+  DeltaMaker deltas_;
 };
 
 }  // namespace dray

@@ -13,6 +13,9 @@
 #include "client/dray.h"
 #include "client/testing/fake_server.h"
 #include "client/testing/scratch_tree.h"
+#include "core/base/bytes.h"
+#include "core/framing/frame.h"
+#include "core/subchunk/signature.h"
 
 namespace dray {
 namespace {
@@ -141,6 +144,36 @@ TEST_F(PutGetTest, OneSmallFileNeedsOneRequest) {
   EXPECT_EQ(server_.FramesSeen(FrameType::kPutBatch), 1);
   EXPECT_EQ(server_.FramesSeen(FrameType::kPutOpen), 0);
   EXPECT_EQ(server_.Contents("f"), "short");
+}
+
+// The fake server takes no deltas: what it wanted, it wants again.
+TEST_F(PutGetTest, ADeltaThatWasOfNoUseIsFollowedByTheWholeChunk) {
+  const std::string old = Noise(30'000, 5);
+  int deltas = 0;
+  FakeServer::Script script;
+  script.features = wire::v1::BATCH_DELTAS;
+  script.rewrite = [&](FrameType type, std::string* frame) {
+    if (type != FrameType::kPutBatchDone) return;
+    wire::v1::PutBatchDone done;
+    ASSERT_TRUE(done.ParseFromString(frame->substr(kFrameHeaderBytes)));
+    for (auto& answer : *done.mutable_answers()) {
+      if (answer.missing().empty() || ++deltas > 1) continue;
+      auto* const base = answer.add_bases();
+      base->set_count(static_cast<uint32_t>(answer.missing_size()));
+      base->set_block_bytes(512);
+      base->set_hashes(*SignBlocks(AsBytes(old), 512));
+    }
+    const uint16_t request = LoadBigEndian<uint16_t>(AsBytes(*frame).data() + 6);
+    frame->clear();
+    AppendControlFrame(type, request, done, frame);
+  };
+  server_.SetScript(script);
+  tree_.Write("f", "x" + old);
+  const Outcome put = Put("f", "f");
+  ASSERT_TRUE(put.ok()) << Failure(put);
+  EXPECT_EQ(deltas, 2) << "asked for with a base, and again without";
+  EXPECT_EQ(server_.FramesSeen(FrameType::kPutBatch), 3);
+  EXPECT_EQ(server_.Contents("f"), "x" + old);
 }
 
 TEST_F(PutGetTest, InsertionMovesOnlyWhatIsNew) {

@@ -7,12 +7,8 @@
 #include <memory>
 #include <string>
 
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "tests/support/files.h"
-#include "tests/support/socket.h"
 #include "tests/support/stack.h"
 
 namespace dray::testing {
@@ -77,19 +73,9 @@ class DeltaResumeTest : public ::testing::Test {
   // The client is stopped: however slow the disk is, what has arrived is synced and recorded.
   void WaitUntilMostIsRecorded() {
     EXPECT_TRUE(Eventually(absl::Seconds(60), [&] {
-      return ChunksInCatalog() >= static_cast<double>(chunks_put_ + chunks_of_a_file_ * 7 / 10);
+      return stack_.Metric("dray_catalog_chunks") >=
+             static_cast<double>(chunks_put_ + chunks_of_a_file_ * 7 / 10);
     }));
-  }
-  double ChunksInCatalog() {
-    const std::string metrics = HttpGet(stack_.monitor().Address("http"), "/metrics");
-    for (const absl::string_view line : absl::StrSplit(metrics, '\n')) {
-      double value = 0;
-      if (absl::StartsWith(line, "dray_catalog_chunks{") &&
-          absl::SimpleAtod(line.substr(line.rfind(' ') + 1), &value)) {
-        return value;
-      }
-    }
-    return 0;
   }
   std::unique_ptr<Stack::Running> StartGet() {
     MakeFolder(stack_.Path("target"));

@@ -10,9 +10,6 @@
 #include <thread>
 #include <vector>
 
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "tests/support/files.h"
 #include "tests/support/service.h"
@@ -92,18 +89,6 @@ class HangingTest : public ::testing::Test {
     const CommandResult result = put->Finish(absl::Minutes(3));
     EXPECT_EQ(result.status, 0) << result.err << stack_.transfer().Output();
     ExpectComesBack("large");
-  }
-  double CountedBytes(const std::string& name) {
-    double sum = 0;
-    const std::string text = HttpGet(stack_.monitor().Address("http"), "/metrics");
-    for (absl::string_view line : absl::StrSplit(text, '\n')) {
-      double value = 0;
-      if (absl::StartsWith(line, name + "{") &&
-          absl::SimpleAtod(line.substr(line.rfind(' ') + 1), &value)) {
-        sum += value;
-      }
-    }
-    return sum;
   }
 
   Stack stack_;
@@ -228,8 +213,8 @@ TEST_F(HangingTest, NobodyWaitsForAMonitorThatHangs) {
   stack_.monitor().process().Signal(SIGCONT);
   // What moved meanwhile is told now.
   EXPECT_TRUE(Eventually(absl::Seconds(30), [&] {
-    return CountedBytes("dray_bytes_received_total") >= 6e6 &&
-           CountedBytes("dray_bytes_sent_total") >= 6e6;
+    return stack_.Metric("dray_bytes_received_total") >= 6e6 &&
+           stack_.Metric("dray_bytes_sent_total") >= 6e6;
   })) << HttpGet(stack_.monitor().Address("http"), "/metrics");
 }
 
@@ -240,7 +225,7 @@ TEST_F(HangingTest, MonitorIsKilledInTheMiddleOfAnUpload) {
   stack_.monitor().Start();
   ASSERT_FALSE(HasFatalFailure());
   EXPECT_TRUE(Eventually(absl::Seconds(30), [&] {
-    return CountedBytes("dray_bytes_received_total") >= static_cast<double>(kLargeBytes);
+    return stack_.Metric("dray_bytes_received_total") >= static_cast<double>(kLargeBytes);
   })) << HttpGet(stack_.monitor().Address("http"), "/metrics");
 }
 

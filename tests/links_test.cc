@@ -114,6 +114,32 @@ TEST_F(LinksTest, WhatGoesOverASlowLinkIsCompressedMore) {
   EXPECT_LT(BytesMoved(put), fast * 95 / 100);
 }
 
+// The first text, with each second piece of the other in it.
+std::string Mixed(std::string text, const std::string& other) {
+  constexpr size_t kPieceBytes = 8 << 10;
+  for (size_t at = 0; at + kPieceBytes <= text.size(); at += 2 * kPieceBytes) {
+    text.replace(at, kPieceBytes, other, at, kPieceBytes);
+  }
+  return text;
+}
+
+TEST_F(LinksTest, WhatIsNewComesOverASlowLinkCompressedMore) {
+  const std::string old = Prose(kFileBytes, 25);
+  WriteFile(stack_.Path("prose"), old);
+  ASSERT_EQ(stack_.Dray({"put", stack_.Path("prose"), ":/prose"}).status, 0);
+  WriteFile(stack_.Path("prose"), Mixed(old, Prose(kFileBytes, 26)));
+  ASSERT_EQ(stack_.Dray({"put", stack_.Path("prose"), ":/prose"}).status, 0);
+  WriteFile(stack_.Target("fast"), old);
+  WriteFile(stack_.Target("slow"), old);
+  const uint64_t fast = BytesMoved(stack_.DrayStats({"get", ":/prose", stack_.Target("fast")}));
+  link_.Set({.latency = absl::Milliseconds(5), .bits_per_second = 5'000'000});
+  const CommandResult get =
+      AtClient({"get", ":/prose", stack_.Target("slow"), "--json", "--stats"});
+  ASSERT_EQ(get.status, 0) << get.err;
+  EXPECT_LT(BytesMoved(get), fast * 95 / 100);
+  EXPECT_TRUE(SameContents(stack_.Path("prose"), stack_.Target("slow")));
+}
+
 TEST_F(LinksTest, AResetPutGoesOn) {
   auto put = PutUntilHalfIsThere();
   link_.Set({.reset = true});

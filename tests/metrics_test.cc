@@ -2,13 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_split.h"
 #include "tests/support/files.h"
 #include "tests/support/socket.h"
 #include "tests/support/stack.h"
@@ -26,22 +22,8 @@ class MetricsTest : public ::testing::Test {
     http_ = stack_.monitor().Address("http");
     WriteRandomFile(stack_.Path("file"), 5'000'000, 3);
   }
-  // The sum of all series whose line begins with `name` and holds `label`.
-  double Sum(const std::string& name, const std::string& label = "") {
-    double sum = 0;
-    const std::string text = HttpGet(http_, "/metrics");
-    for (absl::string_view line : absl::StrSplit(text, '\n')) {
-      const bool named = absl::StartsWith(line, name + "{") || absl::StartsWith(line, name + " ");
-      double value = 0;
-      if (named && absl::StrContains(line, label) &&
-          absl::SimpleAtod(line.substr(line.rfind(' ') + 1), &value)) {
-        sum += value;
-      }
-    }
-    return sum;
-  }
   bool EventuallyAtLeast(double wanted, const std::string& name, const std::string& label) {
-    return Eventually(absl::Seconds(10), [&] { return Sum(name, label) >= wanted; });
+    return Eventually(absl::Seconds(10), [&] { return stack_.Metric(name, label) >= wanted; });
   }
 
   Stack stack_;

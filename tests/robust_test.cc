@@ -7,7 +7,6 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "tests/support/classic_clients.h"
 #include "tests/support/files.h"
 #include "tests/support/socket.h"
@@ -125,16 +124,7 @@ TEST_F(RobustTest, ClientsThatVanishFreeWhatTheyHeld) {
     if (i % 4 == 3) socket.RecvExactly(100'000);
     if (i % 2 == 1) socket.Reset();
   }
-  const auto held = [&](const std::string& name) {
-    double sum = 0;
-    const std::string metrics = HttpGet(stack_.monitor().Address("http"), "/metrics");
-    for (const absl::string_view line : absl::StrSplit(metrics, '\n')) {
-      if (absl::StartsWith(line, name + "{") && absl::StrContains(line, "robust")) {
-        sum += std::strtod(std::string(line.substr(line.rfind(' '))).c_str(), nullptr);
-      }
-    }
-    return sum;
-  };
+  const auto held = [&](const std::string& name) { return stack_.Metric(name, "robust"); };
   EXPECT_TRUE(Eventually(absl::Seconds(20), [&] { return held("dray_connections_total") >= 10; }));
   EXPECT_TRUE(Eventually(absl::Seconds(60), [&] {
     return held("dray_connections_active") == 0 && held("dray_transfers_in_progress") == 0;

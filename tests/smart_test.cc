@@ -2,7 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <string>
 #include <thread>
 
@@ -60,16 +59,7 @@ class SmartTest : public ::testing::Test {
     const CommandResult get = stack_.Dray({"get", ":/" + name, back});
     return get.status == 0 ? ReadFile(back) : get.err;
   }
-  double Metric(const std::string& name) {
-    double sum = 0;
-    const std::string metrics = HttpGet(stack_.monitor().Address("http"), "/metrics");
-    for (const absl::string_view line : absl::StrSplit(metrics, '\n')) {
-      if (absl::StartsWith(line, name + "{") && absl::StrContains(line, "\"smart\"")) {
-        sum += std::strtod(std::string(line.substr(line.rfind(' '))).c_str(), nullptr);
-      }
-    }
-    return sum;
-  }
+  double Metric(const std::string& name) { return stack_.Metric(name, "\"smart\""); }
 
   Stack stack_;
 };

@@ -372,6 +372,24 @@ TEST_F(SyncTest, SpecialFilesAreSkippedAndTold) {
   EXPECT_EQ(stack_.Dray({"stat", ":/there/pipe"}).status, 1);
 }
 
+TEST_F(SyncTest, SmallChangesInSmallFilesMoveLittle) {
+  constexpr uint64_t kBytes = 20'000;
+  for (int i = 0; i < 200; ++i) {
+    WriteRandomFile(source_ + "/" + std::to_string(i), kBytes, 100 + static_cast<uint64_t>(i));
+  }
+  ExpectRoundTrip();
+  for (int i = 0; i < 200; i += 4) {
+    const std::string file = source_ + "/" + std::to_string(i);
+    std::string content = ReadFile(file);
+    content.replace(static_cast<size_t>(i) * 50, 10, "other bits");
+    WriteFile(file, content);
+  }
+  // 50 files: beside the changes the signatures and what is around each change move, and the lists.
+  EXPECT_LT(BytesMoved(Up({"--json", "--stats"})), 50 * kBytes / 8);
+  Check(Down({"--delete"}));
+  EXPECT_THAT(Differences(source_, back_), IsEmpty());
+}
+
 TEST_F(SyncTest, AMovedFolderCostsItsNames) {
   MakeFolder(source_ + "/old");
   for (int i = 0; i < 300; ++i) {

@@ -5,9 +5,12 @@
 
 #include <filesystem>
 
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "tests/support/files.h"
+#include "tests/support/socket.h"
 
 namespace dray::testing {
 namespace {
@@ -101,6 +104,20 @@ std::unique_ptr<Stack::Running> Stack::StartDray(const std::vector<std::string>&
   process.network = options.network;
   process.honour_modes = options.honour_modes;
   return std::make_unique<Running>(process);
+}
+
+double Stack::Metric(const std::string& name, const std::string& label) {
+  double sum = 0;
+  const std::string text = HttpGet(monitor_.Address("http"), "/metrics");
+  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
+    const bool named = absl::StartsWith(line, name + "{") || absl::StartsWith(line, name + " ");
+    double value = 0;
+    if (named && absl::StrContains(line, label) &&
+        absl::SimpleAtod(line.substr(line.rfind(' ') + 1), &value)) {
+      sum += value;
+    }
+  }
+  return sum;
 }
 
 std::string Stack::Target(const std::string& name) const {

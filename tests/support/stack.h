@@ -57,6 +57,8 @@ class Stack {
   // The same in a folder of the name's own: what is got there comes from the server, since a get
   // takes what it can from files beside its target.
   std::string Target(const std::string& name) const;
+  // What monitor tells: the sum of all series of this name whose line holds `label`.
+  double Metric(const std::string& name, const std::string& label = "");
   std::string StoreFolder() const { return scratch_.Path("transfer"); }
   std::string CatalogFile() const { return scratch_.Path("delta/catalog.db"); }
 

@@ -57,6 +57,32 @@ TEST_F(BasesTest, AChangedChunkHasTheOneBetweenTheSameNeighbours) {
   EXPECT_EQ(found.bases[0].chunks(0).offset(), TestChunk(1500).offset);
 }
 
+TEST_F(BasesTest, ItemsOfABatchHaveBasesIfTheyAreWanted) {
+  const std::vector<uint64_t> before = numbers_;
+  numbers_[10] = 77777;
+  numbers_[2500] = 88888;
+  v1::CommitBatchRequest request;
+  request.set_bases(true);
+  for (const char* path : {"file", "new name"}) {
+    *request.add_items() = BatchItem(path, MakeTestFile(numbers_));
+  }
+  v1::CommitBatchResponse response = CommitBatch(request);
+  ASSERT_THAT(response.answers(), SizeIs(2));
+  EXPECT_THAT(response.answers(0).missing(), ElementsAre(10, 2500));
+  ASSERT_THAT(response.answers(0).bases(), SizeIs(2));
+  for (int i = 0; i < 2; ++i) {
+    const auto& base = response.answers(0).bases(i);
+    EXPECT_EQ(base.first(), static_cast<uint32_t>(i));
+    EXPECT_EQ(base.count(), 1u);
+    EXPECT_THAT(IdsOf(base), ElementsAre(Id(i == 0 ? 10 : 2500)));
+  }
+  EXPECT_THAT(response.answers(1).missing(), ElementsAre(10, 2500));
+  EXPECT_THAT(response.answers(1).bases(), IsEmpty());
+  request.set_bases(false);
+  response = CommitBatch(request);
+  EXPECT_THAT(response.answers(0).bases(), IsEmpty());
+}
+
 TEST_F(BasesTest, NeighboursThatChangedTogetherShareABase) {
   numbers_[1500] = 77777;
   numbers_[1501] = 77778;

@@ -2,11 +2,16 @@
 
 #include <utility>
 
+#include "core/telemetry/logging.h"
+#include "services/delta/engine/base_finder.h"
 #include "services/delta/engine/convert.h"
 #include "services/delta/engine/upload.h"
 
 namespace dray::delta {
 namespace {
+
+// Of bases, in one answer: what may be told of them stays short.
+constexpr size_t kMaxBaseChunks = 4096;
 
 // Errors that are about one item; others are about the catalog, and so about all.
 bool IsAboutItem(const absl::Status& status) {
@@ -83,19 +88,18 @@ absl::StatusOr<PendingNodes> Batch::DecodeNodes(const v1::CommitBatchRequest::It
 
 absl::Status Batch::CheckItem(CatalogView& view, Item item) {
   // What comes after an item of the same path is judged after it, in the transaction.
+  std::optional<EntryRecord> existing;
   if (!paths_to_apply_.contains(item.arguments.path)) {
-    DRAY_ASSIGN_OR_RETURN(const CommitPlan plan, PlanCommit(view, item.arguments, &folders_));
+    DRAY_ASSIGN_OR_RETURN(CommitPlan plan, PlanCommit(view, item.arguments, &folders_));
     DRAY_ASSIGN_OR_RETURN(const bool settled, IsSettled(view, plan, item));
     if (settled) {
       SetCommitted(item.index, *plan.answer);
       return absl::OkStatus();
     }
+    existing = std::move(plan.existing);
   }
   DRAY_ASSIGN_OR_RETURN(const std::vector<uint32_t> missing, MissingChunks(view, item));
-  if (!missing.empty()) {
-    response_.mutable_answers(item.index)->mutable_missing()->Add(missing.begin(), missing.end());
-    return absl::OkStatus();
-  }
+  if (!missing.empty()) return TellMissing(view, item, existing, missing);
   paths_to_apply_.insert(item.arguments.path);
   to_apply_.push_back(std::move(item));
   return absl::OkStatus();
@@ -121,6 +125,50 @@ absl::StatusOr<std::vector<uint32_t>> Batch::MissingChunks(CatalogView& view,
     }
   }
   return missing;
+}
+
+absl::Status Batch::TellMissing(CatalogView& view, const Item& item,
+                                const std::optional<EntryRecord>& existing,
+                                absl::Span<const uint32_t> missing) {
+  auto* const answer = response_.mutable_answers(item.index);
+  answer->mutable_missing()->Add(missing.begin(), missing.end());
+  const bool like_it = request_.bases() && existing && existing->head.root &&
+                       existing->head.metadata.size > 0 && base_chunks_ < kMaxBaseChunks;
+  if (!like_it) return absl::OkStatus();
+  const absl::Status added = AddBases(view, item, existing->head, missing);
+  if (added.ok() || absl::IsUnavailable(added)) return added;
+  spdlog::warn("{} is put without bases: {}", Quoted(item.arguments.path), added.ToString());
+  answer->clear_bases();
+  return absl::OkStatus();
+}
+
+absl::Status Batch::AddBases(CatalogView& view, const Item& item, const VersionRecord& before,
+                             absl::Span<const uint32_t> missing) {
+  BaseFinder finder(*before.root, before.metadata.size);
+  uint64_t offset = 0;
+  uint32_t begin = 0;  // of the leaf's entries, among the item's
+  uint32_t first = 0;  // of the leaf's missing chunks, among the item's
+  for (const auto& pending : item.nodes) {
+    const Node& leaf = pending->node;
+    if (leaf.level != 0) continue;
+    const auto end = begin + static_cast<uint32_t>(leaf.entries.size());
+    std::vector<uint32_t> of_leaf;
+    for (uint32_t i = first; i < missing.size() && missing[i] < end; ++i) {
+      of_leaf.push_back(missing[i] - begin);
+    }
+    if (!of_leaf.empty()) {
+      DRAY_ASSIGN_OR_RETURN(std::vector<Base> bases, finder.Find(view, leaf, offset, of_leaf));
+      for (Base& base : bases) {
+        base.first += first;
+        base_chunks_ += base.chunks.size();
+        BaseToProto(base, response_.mutable_answers(item.index)->add_bases());
+      }
+    }
+    begin = end;
+    first += static_cast<uint32_t>(of_leaf.size());
+    offset += leaf.length_bytes();
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<bool> Batch::HasChunk(CatalogView& view, const Entry& entry) const {

@@ -45,6 +45,13 @@ class Batch {
                                         const Item& item);
   absl::StatusOr<std::vector<uint32_t>> MissingChunks(CatalogView& view, const Item& item) const;
   absl::StatusOr<bool> HasChunk(CatalogView& view, const Entry& entry) const;
+  // Answers with what the item lacks and, if that is asked for, what of the version before may be
+  // like it.
+  absl::Status TellMissing(CatalogView& view, const Item& item,
+                           const std::optional<EntryRecord>& existing,
+                           absl::Span<const uint32_t> missing);
+  absl::Status AddBases(CatalogView& view, const Item& item, const VersionRecord& before,
+                        absl::Span<const uint32_t> missing);
   // All or nothing: the first error of an item ends it.
   absl::Status ApplyTogether(CatalogTransaction& transaction, int64_t now_ns);
   // Each item by itself.
@@ -59,6 +66,7 @@ class Batch {
   std::vector<Item> to_apply_;
   absl::flat_hash_set<std::string> paths_to_apply_;
   FolderCache folders_;
+  size_t base_chunks_ = 0;  // told
   uint64_t versions_made_ = 0;
 };
 

@@ -79,12 +79,7 @@ absl::Status CompareCall::Answer(CatalogView& view) {
   auto* answer = response_.mutable_wanted();
   answer->set_ordinal(node.ordinal());
   answer->mutable_missing()->Add(missing.indices.begin(), missing.indices.end());
-  for (const Base& base : missing.bases) {
-    auto* out = answer->add_bases();
-    out->set_first(base.first);
-    out->set_count(base.count);
-    for (const StoredChunk& chunk : base.chunks) ChunkToProto(chunk, out->add_chunks());
-  }
+  for (const Base& base : missing.bases) BaseToProto(base, answer->add_bases());
   return absl::OkStatus();
 }
 

@@ -72,6 +72,12 @@ void ChunkToProto(const StoredChunk& chunk, v1::StoredChunk* out) {
   out->set_stored(chunk.stored_bytes);
 }
 
+void BaseToProto(const Base& base, v1::CompareResponse::Base* out) {
+  out->set_first(base.first);
+  out->set_count(base.count);
+  for (const StoredChunk& chunk : base.chunks) ChunkToProto(chunk, out->add_chunks());
+}
+
 absl::StatusOr<StoredChunk> ChunkFromProto(const v1::StoredChunk& chunk) {
   const auto id = ChunkId::FromBytes(chunk.id());
   if (!id) {

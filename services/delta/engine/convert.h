@@ -6,6 +6,7 @@
 
 #include "dray/delta/v1/delta.pb.h"
 #include "services/delta/catalog/types.h"
+#include "services/delta/engine/base_finder.h"
 #include "services/delta/engine/commit.h"
 
 // Between messages and the catalog's types. What comes from outside is checked here:
@@ -14,6 +15,7 @@ namespace dray::delta {
 
 void VersionToProto(std::string_view path, const VersionRecord& version, wire::v1::Version* out);
 void ChunkToProto(const StoredChunk& chunk, v1::StoredChunk* out);
+void BaseToProto(const Base& base, v1::CompareResponse::Base* out);
 
 absl::StatusOr<StoredChunk> ChunkFromProto(const v1::StoredChunk& chunk);
 absl::StatusOr<Metadata> MetadataFromProto(const wire::v1::Metadata& metadata);

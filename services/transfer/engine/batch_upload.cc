@@ -9,6 +9,7 @@
 #include "core/chunking/tree_builder.h"
 #include "core/segment/segment_store.h"
 #include "dray/delta/v1/delta.pb.h"
+#include "services/transfer/engine/batch_bases.h"
 #include "services/transfer/engine/chunk_check.h"
 #include "services/transfer/engine/chunk_intake.h"
 #include "services/transfer/engine/delta_client.h"
@@ -43,8 +44,10 @@ std::string Title(const Batch& batch) {
 class BatchWork {
  public:
   BatchWork(SegmentStore* store, Batch batch, DataRun run)
-      : store_(store), batch_(std::move(batch)), run_(std::move(run)) {
+      : store_(store), batch_(std::move(batch)), run_(std::move(run)), bases_(store, &batch_) {
     answers_.resize(batch_.items.size());
+    request_.set_author(batch_.author);
+    request_.set_bases(batch_.bases);
   }
 
   // Everything that is to be done before delta is asked.
@@ -55,12 +58,18 @@ class BatchWork {
     for (size_t i = 0; i < batch_.items.size(); ++i) {
       if (answers_[i].error.ok()) AddToRequest(i);
     }
-    request_.set_author(batch_.author);
     return absl::OkStatus();
   }
 
-  const delta::v1::CommitBatchRequest& request() const { return request_; }
+  // Whether something can be made of the deltas that came.
+  bool HasDeltas() const;
+  // Makes the chunks of which delta has told the bases, and a request of the items that wait for
+  // something.
+  absl::Status ApplyDeltas();
+  bool HasBases() const { return !bases_.empty(); }
+  void SignBases() { bases_.Sign(absl::MakeSpan(answers_)); }
 
+  const delta::v1::CommitBatchRequest& request() const { return request_; }
   absl::Status TakeResponse(const delta::v1::CommitBatchResponse& response);
 
   std::vector<BatchAnswer> TakeAnswers() { return std::move(answers_); }
@@ -71,6 +80,7 @@ class BatchWork {
 
  private:
   absl::Status CheckData();
+  void Keep(const DataFrame& frame, const Slice& whole);
   void FailItemsWith(const absl::flat_hash_map<ChunkId, absl::Status>& bad);
   absl::Status StoreData();
   void AddToRequest(size_t index);
@@ -78,6 +88,7 @@ class BatchWork {
   SegmentStore* const store_;
   const Batch batch_;
   DataRun run_;
+  BatchBases bases_;
   DataRun good_run_;
   absl::flat_hash_map<ChunkId, uint32_t> received_;
   std::vector<DataFrame> good_;
@@ -113,13 +124,17 @@ absl::Status BatchWork::CheckData() {
       bad.emplace(id, absl::InvalidArgumentError(
                           absl::StrCat("chunk ", id.hex(), " is not as long as it is said to be")));
     } else {
-      good_run_.Add(chunk.whole);
-      good_.push_back(chunk.frame);
-      raw_bytes_ += chunk.frame.raw_bytes;
+      Keep(chunk.frame, chunk.whole);
     }
   }
   FailItemsWith(bad);
   return absl::OkStatus();
+}
+
+void BatchWork::Keep(const DataFrame& frame, const Slice& whole) {
+  good_run_.Add(whole);
+  good_.push_back(frame);
+  raw_bytes_ += frame.raw_bytes;
 }
 
 void BatchWork::FailItemsWith(const absl::flat_hash_map<ChunkId, absl::Status>& bad) {
@@ -144,7 +159,31 @@ absl::Status BatchWork::StoreData() {
     }
   }
   good_run_ = DataRun();
+  good_.clear();
   return writer->Sync();
+}
+
+bool BatchWork::HasDeltas() const {
+  const auto has_deltas = [](const Batch::Item& item) { return !item.deltas.empty(); };
+  return HasBases() && std::any_of(batch_.items.begin(), batch_.items.end(), has_deltas);
+}
+
+absl::Status BatchWork::ApplyDeltas() {
+  request_.clear_items();
+  request_.clear_chunks();
+  item_of_request_.clear();
+  const std::vector<Slice> made = bases_.Rebuild(absl::MakeSpan(answers_));
+  if (made.empty()) return absl::OkStatus();
+  for (const Slice& whole : made) {
+    DRAY_ASSIGN_OR_RETURN(const DataFrame frame, ParseDataFrame(whole.bytes));
+    if (received_.emplace(frame.id, frame.raw_bytes).second) Keep(frame, whole);
+  }
+  DRAY_RETURN_IF_ERROR(StoreData());
+  bases_.Clear();  // delta tells them again
+  for (size_t i = 0; i < batch_.items.size(); ++i) {
+    if (answers_[i].error.ok() && !answers_[i].missing.empty()) AddToRequest(i);
+  }
+  return absl::OkStatus();
 }
 
 void BatchWork::AddToRequest(size_t index) {
@@ -179,11 +218,20 @@ absl::Status BatchWork::TakeResponse(const delta::v1::CommitBatchResponse& respo
     to.version = from.version();
     to.unchanged = from.unchanged();
     to.missing.assign(from.missing().begin(), from.missing().end());
+    if (batch_.bases) DRAY_RETURN_IF_ERROR(bases_.Take(index, from));
     if (to.version == 0) continue;
     ++committed_files_;
     committed_bytes_ += batch_.items[index].metadata.size();
   }
   return absl::OkStatus();
+}
+
+// Asks delta for what the work has to ask, and takes what it says.
+awaitable<absl::Status> CommitWork(const Engine* engine, const Activity::Connection* connection,
+                                   BatchWork* work) {
+  if (work->request().items_size() == 0) co_return absl::OkStatus();
+  const auto response = co_await engine->delta->CommitBatch(work->request(), connection->info().id);
+  co_return response.ok() ? work->TakeResponse(*response) : response.status();
 }
 
 }  // namespace
@@ -196,13 +244,18 @@ awaitable<absl::StatusOr<std::vector<BatchAnswer>>> UploadBatch(
   absl::Status status;
   auto prepare = [&work, &status] { status = work.Prepare(); };
   co_await engine->disk->Run(prepare);
+  if (status.ok()) status = co_await CommitWork(engine, connection, &work);
+  if (status.ok() && work.HasDeltas()) {
+    auto apply = [&work, &status] { status = work.ApplyDeltas(); };
+    co_await engine->disk->Run(apply);
+    if (status.ok()) status = co_await CommitWork(engine, connection, &work);
+  }
+  if (status.ok() && work.HasBases()) {
+    auto sign = [&work] { work.SignBases(); };
+    co_await engine->disk->Run(sign);
+  }
   transfer.metrics().chunks_received.Increment(static_cast<double>(work.chunks_received()));
   transfer.Moved(work.raw_bytes());
-  if (status.ok() && work.request().items_size() > 0) {
-    const auto response =
-        co_await engine->delta->CommitBatch(work.request(), connection->info().id);
-    status = response.ok() ? work.TakeResponse(*response) : response.status();
-  }
   if (!status.ok()) {
     transfer.Fail(status);
     co_return status;

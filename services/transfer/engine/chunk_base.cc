@@ -1,5 +1,6 @@
 #include "services/transfer/engine/chunk_base.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -12,6 +13,8 @@
 
 namespace dray::transfer {
 namespace {
+
+constexpr double kSignatureShare = 0.015;
 
 absl::StatusOr<size_t> ReadRecord(SegmentStore& store, const RecordLocation& record,
                                   MutableBytes scratch, MutableBytes out) {
@@ -70,6 +73,12 @@ absl::StatusOr<std::unique_ptr<uint8_t[]>> ChunkBase::Read(SegmentStore& store) 
   }
   if (at != raw_bytes_) return absl::DataLossError("records are shorter than delta says");
   return bytes;
+}
+
+size_t MostSignatureBytes(const ChunkBase& base, size_t wanted_bytes) {
+  const double shrunk = std::min(
+      1.0, static_cast<double>(base.stored_bytes()) / static_cast<double>(base.raw_bytes()));
+  return static_cast<size_t>(kSignatureShare * shrunk * static_cast<double>(wanted_bytes));
 }
 
 absl::StatusOr<std::optional<Signature>> SignBase(SegmentStore& store, const ChunkBase& base,

@@ -37,6 +37,11 @@ class ChunkBase {
   size_t stored_bytes_ = 0;
 };
 
+// docs/format/wire.md, "Bases": the signatures of one answer, all together.
+inline constexpr size_t kMaxSignaturesBytes = 192u << 10;
+// What a signature may cost: a small share of what chunks like the base would cost to send.
+size_t MostSignatureBytes(const ChunkBase& base, size_t wanted_bytes);
+
 struct Signature {
   uint32_t block_bytes = 0;
   std::string hashes;

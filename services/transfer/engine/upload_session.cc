@@ -21,22 +21,12 @@ using boost::asio::awaitable;
 constexpr size_t kMaxEncodingBytes = kNodeHeadBytes + kMaxNodeEntries * kNodeEntryBytes;
 constexpr size_t kOperationIdBytes = 16;
 
-// docs/format/wire.md, "Bases": what signatures may cost.
-constexpr size_t kMaxSignaturesBytes = 192u << 10;  // of one answer
-constexpr double kSignatureShare = 0.015;           // of what the chunks would cost
 // After so many bases in a row that were of no use, only one in kProbe is signed.
 constexpr size_t kManyMisses = 64;
 constexpr size_t kProbe = 16;
 constexpr uint64_t kNowhere = ~uint64_t{0};
 
 uint64_t PlaceOf(uint64_t ordinal, uint32_t index) { return ordinal * kMaxNodeEntries + index; }
-
-// What bytes like those of the base would cost to send.
-size_t MostSignatureBytes(const ChunkBase& base, size_t wanted_bytes) {
-  const double shrunk = std::min(
-      1.0, static_cast<double>(base.stored_bytes()) / static_cast<double>(base.raw_bytes()));
-  return static_cast<size_t>(kSignatureShare * shrunk * static_cast<double>(wanted_bytes));
-}
 
 absl::Status TooMuchPending(absl::string_view what) {
   return NotWorthRetrying(absl::ResourceExhaustedError(

@@ -1,5 +1,6 @@
 #include "services/transfer/dialects/native/batch_receiver.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/base/path.h"
@@ -31,9 +32,30 @@ absl::Status CheckItem(const wire::v1::BatchItem& item) {
   return absl::OkStatus();
 }
 
-Batch ToEngine(wire::v1::PutBatch batch, const std::string& author) {
+bool HasDeltas(const wire::v1::PutBatch& batch) {
+  const auto& items = batch.items();
+  return std::any_of(items.begin(), items.end(),
+                     [](const wire::v1::BatchItem& item) { return item.deltas_size() > 0; });
+}
+
+// Adds the lengths of the chunks that the item's deltas are to make.
+absl::Status CheckDeltas(const wire::v1::BatchItem& item, uint64_t* made_bytes) {
+  uint32_t next = 0;
+  for (const wire::v1::BatchDelta& delta : item.deltas()) {
+    if (delta.index() < next || delta.index() >= static_cast<uint32_t>(item.chunks_size())) {
+      return absl::InvalidArgumentError(
+          "deltas must ascend, and be of chunks that the item has, each at most once");
+    }
+    next = delta.index() + 1;
+    *made_bytes += item.chunks(static_cast<int>(delta.index())).length();
+  }
+  return absl::OkStatus();
+}
+
+Batch ToEngine(wire::v1::PutBatch batch, const Connection& connection) {
   Batch result;
-  result.author = author;
+  result.author = connection.author();
+  result.bases = connection.has_feature(wire::v1::BATCH_DELTAS);
   result.operation_id = std::move(*batch.mutable_operation_id());
   result.items.reserve(static_cast<size_t>(batch.items_size()));
   for (wire::v1::BatchItem& item : *batch.mutable_items()) {
@@ -44,6 +66,9 @@ Batch ToEngine(wire::v1::PutBatch batch, const std::string& author) {
     to.chunks.reserve(static_cast<size_t>(item.chunks_size()));
     for (const wire::v1::BatchChunk& chunk : item.chunks()) {
       to.chunks.push_back({*ChunkId::FromBytes(chunk.id()), chunk.length()});
+    }
+    for (wire::v1::BatchDelta& delta : *item.mutable_deltas()) {
+      to.deltas.push_back({delta.index(), std::move(*delta.mutable_delta()), delta.raw_bytes()});
     }
   }
   return result;
@@ -57,6 +82,13 @@ wire::v1::PutBatchDone ToWire(const Connection& connection,
     to.set_version(answer.version);
     to.set_unchanged(answer.unchanged);
     to.mutable_missing()->Add(answer.missing.begin(), answer.missing.end());
+    for (const BatchAnswer::Base& base : answer.bases) {
+      wire::v1::PutBase& out = *to.add_bases();
+      out.set_first(base.first);
+      out.set_count(base.count);
+      out.set_block_bytes(base.signature.block_bytes);
+      out.set_hashes(base.signature.hashes);
+    }
     if (!answer.error.ok()) *to.mutable_error() = connection.MakeError(answer.error);
   }
   return done;
@@ -75,10 +107,19 @@ absl::Status BatchReceiver::CheckBatch(const wire::v1::PutBatch& batch) const {
   if (batch.operation_id().size() != kOperationIdBytes) {
     return absl::InvalidArgumentError("operation_id must be 16 random bytes");
   }
+  if (HasDeltas(batch) && !connection_->has_feature(wire::v1::BATCH_DELTAS)) {
+    return absl::InvalidArgumentError("deltas in a batch, without the feature BATCH_DELTAS");
+  }
   uint64_t chunks = 0;
+  uint64_t made_bytes = 0;
   for (const wire::v1::BatchItem& item : batch.items()) {
     DRAY_RETURN_IF_ERROR(CheckItem(item));
+    DRAY_RETURN_IF_ERROR(CheckDeltas(item, &made_bytes));
     chunks += static_cast<uint64_t>(item.chunks_size());
+  }
+  if (made_bytes > kMaxBatchDataBytes) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "deltas that make ", made_bytes, " bytes in a batch: ", kMaxBatchDataBytes, " at most"));
   }
   if (batch.data_frames() > chunks) {
     return absl::InvalidArgumentError("a batch with more data frames than its files have chunks");
@@ -95,12 +136,11 @@ awaitable<absl::Status> BatchReceiver::OnBatch(const ReceivedFrame& frame) {
   DRAY_CO_RETURN_IF_ERROR(ParseControl(frame.header.type, frame.payload(), &batch_));
   status_ = CheckBatch(batch_);
   frames_to_come_ = batch_.data_frames();
-  if (frames_to_come_ == 0) {
-    co_await Start();
-    co_return absl::OkStatus();
-  }
   // Bounds what batches hold in memory: while two are on their way, the client has to wait.
-  while (with_data_ >= kMaxWithData && !closed_) co_await changed_.Wait();
+  if (frames_to_come_ > 0 || HasDeltas(batch_)) {
+    while (with_data_ >= kMaxWithData && !closed_) co_await changed_.Wait();
+  }
+  if (frames_to_come_ == 0 && !closed_) co_await Start();
   co_return absl::OkStatus();
 }
 
@@ -131,9 +171,9 @@ awaitable<void> BatchReceiver::Start() {
 
 awaitable<void> BatchReceiver::Commit(std::shared_ptr<Connection> alive, uint16_t request,
                                       wire::v1::PutBatch batch, DataRun run) {
-  const bool has_data = !run.empty();
+  const bool has_data = !run.empty() || HasDeltas(batch);
   if (has_data) ++with_data_;
-  Batch to_commit = ToEngine(std::move(batch), alive->author());
+  Batch to_commit = ToEngine(std::move(batch), *alive);
   const auto answers = co_await UploadBatch(&alive->engine(), &alive->activity(),
                                             std::move(to_commit), std::move(run));
   if (has_data) {

@@ -48,7 +48,7 @@ class BatchReceiver {
   uint32_t frames_to_come_ = 0;
   uint64_t received_bytes_ = 0;
 
-  int with_data_ = 0;  // batches with data that are being committed
+  int with_data_ = 0;  // batches with data or deltas that are being committed
   bool closed_ = false;
   Condition changed_;
 };

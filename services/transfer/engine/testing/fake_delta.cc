@@ -111,6 +111,7 @@ class Service final : public v1::Delta::Service {
       } else {
         grpc::Status status = AnswerNode(request.node(), offered, &asked, answer.mutable_wanted());
         if (!status.ok()) return status;
+        absl::MutexLock lock(&memory_.mutex);
         AddBases(base_path, answer.mutable_wanted());
       }
       if (!stream->Write(answer)) break;
@@ -152,7 +153,9 @@ class Service final : public v1::Delta::Service {
     absl::MutexLock lock(&memory_.mutex);
     memory_.Keep(request->chunks());
     for (const v1::CommitBatchRequest::Item& item : request->items()) {
-      CommitItem(item, response->add_answers());
+      v1::CommitBatchResponse::Answer* const answer = response->add_answers();
+      CommitItem(item, answer);
+      if (request->bases()) AddBases(item.path(), answer);
     }
     return grpc::Status::OK;
   }
@@ -330,8 +333,9 @@ class Service final : public v1::Delta::Service {
   }
 
   // The base of a missing chunk is the one at the same index in the newest version of the path.
-  void AddBases(const std::string& path, v1::CompareResponse::Wanted* wanted) {
-    absl::MutexLock lock(&memory_.mutex);
+  template <typename Answer>
+  void AddBases(const std::string& path, Answer* wanted)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(memory_.mutex) {
     const auto file = memory_.files.find(path);
     std::vector<Entry> old;
     if (path.empty() || file == memory_.files.end()) return;
