@@ -39,6 +39,8 @@ std::string Title(const Batch& batch) {
   return absl::StrCat(batch.items.front().path, " and ", batch.items.size() - 1, " more");
 }
 
+bool Deletes(const Batch::Item& item) { return item.metadata.kind() == wire::v1::DELETED; }
+
 // One batch on its way. Its methods run on a disk thread, or before and after that.
 class BatchWork {
  public:
@@ -154,7 +156,8 @@ void BatchWork::AddToRequest(size_t index) {
   to->set_path(item.path);
   *to->mutable_metadata() = item.metadata;
   if (item.replaces) *to->mutable_replaces() = *item.replaces;
-  std::string root;
+  // A deletion is another operation than a put of the same path.
+  std::string root(Deletes(item) ? 1 : 0, '\0');
   if (item.metadata.kind() == wire::v1::FILE) {
     TreeBuilder builder(
         [to](TreeBuilder::FinishedNode node) { to->add_nodes(std::move(node.encoding)); });
@@ -179,11 +182,23 @@ absl::Status BatchWork::TakeResponse(const delta::v1::CommitBatchResponse& respo
     to.version = from.version();
     to.unchanged = from.unchanged();
     to.missing.assign(from.missing().begin(), from.missing().end());
-    if (to.version == 0) continue;
+    if (to.version == 0 || Deletes(batch_.items[index])) continue;
     ++committed_files_;
     committed_bytes_ += batch_.items[index].metadata.size();
   }
   return absl::OkStatus();
+}
+
+// A batch of deletions alone is no transfer, and the disk has nothing to do with it.
+awaitable<absl::StatusOr<std::vector<BatchAnswer>>> DeleteBatch(
+    const Engine* engine, const Activity::Connection* connection, Batch batch) {
+  BatchWork work(engine->store, std::move(batch), DataRun());
+  DRAY_CO_RETURN_IF_ERROR(work.Prepare());
+  if (work.request().items_size() == 0) co_return work.TakeAnswers();
+  const auto response = co_await engine->delta->CommitBatch(work.request(), connection->info().id);
+  if (!response.ok()) co_return response.status();
+  DRAY_CO_RETURN_IF_ERROR(work.TakeResponse(*response));
+  co_return work.TakeAnswers();
 }
 
 }  // namespace
@@ -191,6 +206,9 @@ absl::Status BatchWork::TakeResponse(const delta::v1::CommitBatchResponse& respo
 awaitable<absl::StatusOr<std::vector<BatchAnswer>>> UploadBatch(
     const Engine* engine, const Activity::Connection* connection, Batch batch, DataRun run) {
   const Leases::Lease lease = engine->operations->Begin();
+  if (std::all_of(batch.items.begin(), batch.items.end(), Deletes)) {
+    co_return co_await DeleteBatch(engine, connection, std::move(batch));
+  }
   Activity::Transfer transfer(connection, Direction::kUpload, Title(batch));
   BatchWork work(engine->store, std::move(batch), std::move(run));
   absl::Status status;
