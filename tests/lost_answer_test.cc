@@ -2,8 +2,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
+#include "core/base/random.h"
+#include "dray/wire/v1/wire.pb.h"
+#include "services/transfer/testing/wire_client.h"
 #include "tests/support/cutting_proxy.h"
 #include "tests/support/files.h"
 #include "tests/support/stack.h"
@@ -52,6 +57,51 @@ TEST_F(LostAnswerTest, OfSmallFiles) {
   }
   RunThrough(FrameType::kPutBatchDone, {"put", "--if-absent", stack_.Path("tree"), ":/tree"});
   for (int i = 0; i < 30; ++i) EXPECT_EQ(Versions(":/tree/" + std::to_string(i)), 1u);
+  stack_.ExpectSound();
+}
+
+TEST_F(LostAnswerTest, OfDeletionsInBatches) {
+  const std::string tree = stack_.Path("tree");
+  MakeFolder(tree);
+  for (int i = 0; i < 700; ++i) WriteFile(tree + "/" + std::to_string(i), std::to_string(i));
+  ASSERT_EQ(stack_.Dray({"put", tree, ":/tree"}).status, 0);
+  for (int i = 0; i < 700; i += 2) RemoveFile(tree + "/" + std::to_string(i));
+  RunThrough(FrameType::kPutBatchDone, {"sync", "--delete", tree, ":/tree"});
+  for (int i = 0; i < 700; i += 50) EXPECT_EQ(Versions(":/tree/" + std::to_string(i)), 2u);
+  EXPECT_EQ(stack_.Dray({"ls", "--json", ":/tree"}).Objects().size(), 350u);
+  stack_.ExpectSound();
+}
+
+// Whoever lost the answer hears it once more, and what came since stays.
+TEST_F(LostAnswerTest, OfDeletionsThatAreSentAgainLater) {
+  const std::string tree = stack_.Path("tree");
+  MakeFolder(tree);
+  for (const char* name : {"a", "b"}) WriteFile(tree + "/" + name, name);
+  ASSERT_EQ(stack_.Dray({"put", tree, ":/tree"}).status, 0);
+  wire::v1::PutBatch batch;
+  batch.set_operation_id(RandomBytes(16));
+  for (const char* path : {"tree/a", "tree/b", "tree", "never"}) {
+    wire::v1::BatchItem* const item = batch.add_items();
+    item->set_path(path);
+    item->mutable_metadata()->set_kind(wire::v1::DELETED);
+  }
+  const auto send = [&] {
+    transfer::WireClient client(stack_.server());
+    EXPECT_TRUE(client.Greet({}, wire::v1::BATCH_DELETES).ok());
+    const auto frame = client.Call(FrameType::kPutBatch, 1, batch, FrameType::kPutBatchDone);
+    EXPECT_TRUE(frame.ok()) << frame.status();
+    std::vector<uint64_t> versions;
+    if (!frame.ok()) return versions;
+    const auto done = frame->As<wire::v1::PutBatchDone>();
+    for (const auto& answer : done.answers()) versions.push_back(answer.version());
+    return versions;
+  };
+  EXPECT_THAT(send(), ::testing::ElementsAre(2, 2, 2, 0));
+  EXPECT_THAT(send(), ::testing::ElementsAre(2, 2, 2, 0));
+  ASSERT_EQ(stack_.Dray({"restore", ":/tree"}).status, 0);
+  EXPECT_EQ(stack_.Dray({"ls", "--json", ":/tree"}).Objects().size(), 2u);
+  EXPECT_THAT(send(), ::testing::ElementsAre(2, 2, 2, 0));
+  EXPECT_EQ(stack_.Dray({"ls", "--json", ":/tree"}).Objects().size(), 2u);
   stack_.ExpectSound();
 }
 

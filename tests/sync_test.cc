@@ -168,6 +168,50 @@ TEST_F(SyncTest, WholeFoldersAreDeletedAndComeBack) {
   EXPECT_THAT(Differences(gone, back_ + "/a"), IsEmpty());
 }
 
+TEST_F(SyncTest, ThousandsOfNamesAreDeletedAndCanBeHadBack) {
+  const auto folder = [&](int f) { return source_ + "/f" + std::to_string(f); };
+  for (int f = 0; f < 30; ++f) {
+    MakeFolder(folder(f));
+    for (int i = 0; i < 100; ++i) {
+      WriteFile(folder(f) + "/" + std::to_string(i), std::to_string(f * 100 + i));
+    }
+    MakeLink("0", folder(f) + "/link");
+    MakeFolder(folder(f) + "/empty");
+  }
+  ExpectRoundTrip();
+  // Five folders go whole; of the others half of the files, the link and the empty folder.
+  const std::string gone = stack_.Path("gone");
+  MakeFolder(gone);
+  for (int f = 0; f < 5; ++f) {
+    ASSERT_EQ(::rename(folder(f).c_str(), (gone + "/f" + std::to_string(f)).c_str()), 0);
+  }
+  for (int f = 5; f < 30; ++f) {
+    for (int i = 0; i < 100; i += 2) RemoveFile(folder(f) + "/" + std::to_string(i));
+    RemoveFile(folder(f) + "/link");
+    ASSERT_EQ(::rmdir((folder(f) + "/empty").c_str()), 0);
+  }
+  const CommandResult deleted = Up({"--delete", "--json", "--stats"});
+  Check(deleted);
+  EXPECT_EQ(deleted.Stats()["deleted"], 5 * 103 + 25 * 52);
+  EXPECT_EQ(deleted.Stats()["failed"], 0);
+  Check(Down({"--delete"}));
+  EXPECT_THAT(Differences(source_, back_), IsEmpty());
+  stack_.ExpectSound();
+
+  for (const char* name : {"f0", "f4", "f5/0", "f17/98", "f17/link", "f29/empty"}) {
+    EXPECT_EQ(stack_.Dray({"restore", std::string(":/there/") + name}).status, 0) << name;
+  }
+  EXPECT_EQ(Lines(stack_.Dray({"log", ":/there/f17/98"}).out).size(), 3);
+  Check(Down());
+  EXPECT_THAT(Differences(gone + "/f0", back_ + "/f0"), IsEmpty());
+  EXPECT_THAT(Differences(gone + "/f4", back_ + "/f4"), IsEmpty());
+  EXPECT_EQ(ReadFile(back_ + "/f5/0"), "500");
+  EXPECT_EQ(ReadFile(back_ + "/f17/98"), "1798");
+  EXPECT_TRUE(Exists(back_ + "/f29/empty"));
+  EXPECT_FALSE(Exists(back_ + "/f1"));
+  stack_.ExpectSound();
+}
+
 TEST_F(SyncTest, MaxDeleteKeepsAllOrNothing) {
   MakeTree();
   ExpectRoundTrip();

@@ -44,6 +44,7 @@ class FakeServer {
     bool extra_data = false;                                // the last chunk is sent twice
     int close_after_data_frames = -1;                       // of the server's whole life; once
     std::optional<std::vector<wire::v1::Version>> listing;  // instead of the true one
+    std::string undeletable;                                // a batch cannot delete this path
     int refuse_data_frames = 0;  // that many uploads end with ABORTED at their first data frame
     // Changes a frame that is about to be sent, header included: into another, several or none.
     // Empty: sent as it is.

@@ -218,6 +218,10 @@ bool FakeServer::Session::PutBatch() {
   wire::v1::PutBatchDone done;
   for (const wire::v1::BatchItem& item : batch.items()) {
     auto* answer = done.add_answers();
+    if (item.metadata().kind() == wire::v1::DELETED) {
+      DeleteInBatch(item, answer);
+      continue;
+    }
     TreeBuilder builder([&](TreeBuilder::FinishedNode node) ABSL_NO_THREAD_SAFETY_ANALYSIS {
       server_.nodes_[node.id] = node.node;
     });
@@ -240,6 +244,25 @@ bool FakeServer::Session::PutBatch() {
   }
   Answer(FrameType::kPutBatchDone, done);
   return true;
+}
+
+void FakeServer::Session::DeleteInBatch(const wire::v1::BatchItem& item,
+                                        wire::v1::PutBatchDone::Answer* answer) {
+  const auto fail = [answer](absl::StatusCode code, const std::string& why) {
+    answer->mutable_error()->set_code(static_cast<int>(code));
+    answer->mutable_error()->set_message(why);
+  };
+  if ((server_.script_.features & wire::v1::BATCH_DELETES) == 0) {
+    return fail(absl::StatusCode::kInvalidArgument, "a deletion in a batch");
+  }
+  if (server_.script_.undeletable == item.path()) {
+    return fail(absl::StatusCode::kFailedPrecondition, "told to");
+  }
+  if (server_.Newest(item.path()) == nullptr) {
+    return fail(absl::StatusCode::kNotFound, "there is no such path");
+  }
+  bool unchanged = false;
+  answer->set_version(server_.Commit(item.path(), item.metadata(), "", &unchanged).number());
 }
 
 bool FakeServer::Session::Get() {

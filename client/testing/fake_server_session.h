@@ -81,6 +81,8 @@ class FakeServer::Session {
   void PutNode() ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_);
   void PutCommit() ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_);
   bool PutBatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_);
+  void DeleteInBatch(const wire::v1::BatchItem& item, wire::v1::PutBatchDone::Answer* answer)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_);
   bool Get() ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_);
   bool SendChunks(const std::vector<Chunk>& chunks, const wire::v1::Get& get)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_);

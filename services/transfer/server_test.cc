@@ -21,6 +21,12 @@ using ::testing::SizeIs;
 
 constexpr uint16_t kRequest = 7;
 
+void AddDeletion(const std::string& path, wire::v1::PutBatch* batch) {
+  wire::v1::BatchItem* const item = batch->add_items();
+  item->set_path(path);
+  item->mutable_metadata()->set_kind(wire::v1::DELETED);
+}
+
 class ServerTest : public ::testing::Test {
  protected:
   void SetUp() override { ASSERT_TRUE(client_.Greet().ok()); }
@@ -141,6 +147,49 @@ TEST_F(ServerTest, ABatchBringsItsContents) {
     ASSERT_TRUE(got.ok()) << got.status();
     EXPECT_EQ(got->content, files[i].content);
   }
+}
+
+TEST_F(ServerTest, ABatchDeletes) {
+  WireClient client(server_.address());
+  ASSERT_TRUE(client.Greet({}, wire::v1::BATCH_DELETES).ok());
+  for (const char* path : {"a", "b"}) {
+    ASSERT_TRUE(Upload(&client, kRequest, path, TestFile("contents")).ok());
+  }
+  wire::v1::PutBatch batch;
+  batch.set_operation_id(NewOperationId());
+  for (const char* path : {"a", "b"}) AddDeletion(path, &batch);
+  // In the place of what was deleted.
+  *batch.add_items() = TestFile("").ToBatchItem("a");
+  const auto frame = client.Call(FrameType::kPutBatch, kRequest, batch, FrameType::kPutBatchDone);
+  ASSERT_TRUE(frame.ok()) << frame.status();
+  const auto done = frame->As<wire::v1::PutBatchDone>();
+  ASSERT_THAT(done.answers(), SizeIs(3));
+  EXPECT_EQ(done.answers(0).version(), 2u) << done.answers(0).error().message();
+  EXPECT_EQ(done.answers(1).version(), 2u) << done.answers(1).error().message();
+  EXPECT_EQ(done.answers(2).version(), 3u) << done.answers(2).error().message();
+}
+
+TEST_F(ServerTest, ABatchThatMayNotDeleteIsRefused) {
+  WireClient knowing(server_.address());
+  ASSERT_TRUE(knowing.Greet({}, wire::v1::BATCH_DELETES).ok());
+  const auto refused = [](WireClient* client, wire::v1::PutBatch batch) {
+    batch.set_operation_id(NewOperationId());
+    return client->Call(FrameType::kPutBatch, kRequest, batch, FrameType::kPutBatchDone).status();
+  };
+  wire::v1::PutBatch batch;
+  AddDeletion("a", &batch);
+  EXPECT_TRUE(absl::IsInvalidArgument(refused(&client_, batch))) << "the feature is not agreed on";
+  wire::v1::PutBatch chunks = batch;
+  *chunks.mutable_items(0)->mutable_chunks() = TestFile("x").ToBatchItem("a").chunks();
+  EXPECT_TRUE(absl::IsInvalidArgument(refused(&knowing, chunks)));
+  wire::v1::PutBatch twice = batch;
+  AddDeletion("a", &twice);
+  EXPECT_TRUE(absl::IsInvalidArgument(refused(&knowing, twice)));
+  wire::v1::PutBatch after;
+  *after.add_items() = TestFile("").ToBatchItem("a");
+  AddDeletion("a", &after);
+  EXPECT_TRUE(absl::IsInvalidArgument(refused(&knowing, after)));
+  EXPECT_EQ(server_.delta().version_count("a"), 0u);
 }
 
 TEST_F(ServerTest, AMissingFileIsNamed) {

@@ -4,7 +4,9 @@
 
 #include "core/telemetry/logging.h"
 #include "services/delta/engine/base_finder.h"
+#include "services/delta/engine/changes.h"
 #include "services/delta/engine/convert.h"
+#include "services/delta/engine/operation.h"
 #include "services/delta/engine/upload.h"
 
 namespace dray::delta {
@@ -53,6 +55,7 @@ absl::Status Batch::TakeChunks() {
 
 absl::StatusOr<Batch::Item> Batch::TakeItem(int index) const {
   const v1::CommitBatchRequest::Item& message = request_.items(index);
+  if (message.metadata().kind() == wire::v1::DELETED) return TakeDeletion(index, message);
   Item item{.index = index};
   DRAY_ASSIGN_OR_RETURN(item.arguments,
                         CommitFromProto(message.path(), message.metadata(), message.operation_id(),
@@ -75,6 +78,17 @@ absl::StatusOr<Batch::Item> Batch::TakeItem(int index) const {
   return item;
 }
 
+absl::StatusOr<Batch::Item> Batch::TakeDeletion(int index,
+                                                const v1::CommitBatchRequest::Item& message) {
+  Item item{.index = index};
+  DRAY_ASSIGN_OR_RETURN(
+      item.arguments, DeletionFromProto(message.path(), message.metadata(), message.operation_id(),
+                                        message.replaces()));
+  if (message.nodes().empty()) return item;
+  return absl::InvalidArgumentError(
+      absl::StrCat(Quoted(message.path()), " is to be deleted and has nodes"));
+}
+
 absl::StatusOr<PendingNodes> Batch::DecodeNodes(const v1::CommitBatchRequest::Item& item) const {
   PendingNodes nodes;
   for (const std::string& encoding : item.nodes()) {
@@ -87,9 +101,11 @@ absl::StatusOr<PendingNodes> Batch::DecodeNodes(const v1::CommitBatchRequest::It
 }
 
 absl::Status Batch::CheckItem(CatalogView& view, Item item) {
-  // What comes after an item of the same path is judged after it, in the transaction.
+  if (item.deletes()) return CheckDeletion(view, std::move(item));
+  // What comes after an item of the same path is judged after it, in the transaction; what comes
+  // after a deletion as well, which may have made room for it.
   std::optional<EntryRecord> existing;
-  if (!paths_to_apply_.contains(item.arguments.path)) {
+  if (!deletions_to_apply_ && !paths_to_apply_.contains(item.arguments.path)) {
     DRAY_ASSIGN_OR_RETURN(CommitPlan plan, PlanCommit(view, item.arguments, &folders_));
     DRAY_ASSIGN_OR_RETURN(const bool settled, IsSettled(view, plan, item));
     if (settled) {
@@ -100,9 +116,31 @@ absl::Status Batch::CheckItem(CatalogView& view, Item item) {
   }
   DRAY_ASSIGN_OR_RETURN(const std::vector<uint32_t> missing, MissingChunks(view, item));
   if (!missing.empty()) return TellMissing(view, item, existing, missing);
+  LeaveToApply(std::move(item));
+  return absl::OkStatus();
+}
+
+absl::Status Batch::CheckDeletion(CatalogView& view, Item item) {
+  const CommitArguments& arguments = item.arguments;
+  // Only what is put before it can bring what is not there.
+  if (!puts_to_apply_) {
+    const absl::Status there = FindLive(view, arguments.path, &folders_).status();
+    if (absl::IsNotFound(there)) {
+      DRAY_ASSIGN_OR_RETURN(const auto recorded, FindRecordedChange(view, arguments.operation_id));
+      if (!recorded) return there;
+      SetCommitted(item.index, {.version = recorded->version});
+      return absl::OkStatus();
+    }
+    DRAY_RETURN_IF_ERROR(there);
+  }
+  LeaveToApply(std::move(item));
+  return absl::OkStatus();
+}
+
+void Batch::LeaveToApply(Item item) {
+  (item.deletes() ? deletions_to_apply_ : puts_to_apply_) = true;
   paths_to_apply_.insert(item.arguments.path);
   to_apply_.push_back(std::move(item));
-  return absl::OkStatus();
 }
 
 absl::StatusOr<bool> Batch::IsSettled(CatalogView& view, const CommitPlan& plan, const Item& item) {
@@ -185,7 +223,8 @@ absl::StatusOr<bool> Batch::HasChunk(CatalogView& view, const Entry& entry) cons
       absl::StrCat("chunk ", entry.id.hex(), " has ", length, " bytes, not ", entry.length_bytes));
 }
 
-absl::Status Batch::Apply(CatalogTransaction& transaction, int64_t now_ns) {
+absl::Status Batch::Apply(CatalogTransaction& transaction, int64_t now_ns, ChangeId change) {
+  change_ = change;
   for (const auto& [id, chunk] : chunks_) DRAY_RETURN_IF_ERROR(transaction.AddChunk(chunk));
   // Check() has found what is wrong with items, so almost always all of them work: no need to be
   // able to undo each by itself.
@@ -220,9 +259,19 @@ absl::Status Batch::ApplyOneByOne(CatalogTransaction& transaction, int64_t now_n
 }
 
 absl::Status Batch::ApplyItem(NameWriter& writer, const Item& item) {
+  if (item.deletes()) return ApplyDeletion(writer, item);
   DRAY_RETURN_IF_ERROR(AddNodes(writer.transaction(), item.nodes));
   DRAY_ASSIGN_OR_RETURN(const CommitResult result, CommitEntry(writer, item.arguments));
   SetCommitted(item.index, result);
+  return absl::OkStatus();
+}
+
+absl::Status Batch::ApplyDeletion(NameWriter& writer, const Item& item) {
+  const CommitArguments& arguments = item.arguments;
+  DRAY_ASSIGN_OR_RETURN(const ChangeResult result,
+                        DeletePath(writer, arguments.path, /*recursive=*/false,
+                                   arguments.operation_id, change_, arguments.replaces));
+  SetCommitted(item.index, {.version = result.version});
   return absl::OkStatus();
 }
 

@@ -23,8 +23,9 @@ class Batch {
   // INVALID_ARGUMENT when the request as a whole is wrong.
   absl::Status Check(CatalogView& view);
   bool NeedsWriting() const { return !chunks_.empty() || !to_apply_.empty(); }
-  // Adds the request's chunks and the items that Check() left. An error is one of the whole batch.
-  absl::Status Apply(CatalogTransaction& transaction, int64_t now_ns);
+  // Adds the request's chunks and the items that Check() left; what they delete is one change. An
+  // error is one of the whole batch.
+  absl::Status Apply(CatalogTransaction& transaction, int64_t now_ns, ChangeId change);
   // By Apply().
   uint64_t versions_made() const { return versions_made_; }
 
@@ -33,13 +34,19 @@ class Batch {
     int index = 0;
     CommitArguments arguments;
     PendingNodes nodes;  // children before parents
+
+    bool deletes() const { return arguments.metadata.kind == EntryKind::kDeleted; }
   };
 
   absl::Status TakeChunks();
   absl::StatusOr<Item> TakeItem(int index) const;
+  static absl::StatusOr<Item> TakeDeletion(int index, const v1::CommitBatchRequest::Item& message);
   absl::StatusOr<PendingNodes> DecodeNodes(const v1::CommitBatchRequest::Item& item) const;
   // Settles the item, or leaves it to Apply(). An error is the item's.
   absl::Status CheckItem(CatalogView& view, Item item);
+  // The same for one that deletes.
+  absl::Status CheckDeletion(CatalogView& view, Item item);
+  void LeaveToApply(Item item);
   // Whether the plan answers the item without writing.
   static absl::StatusOr<bool> IsSettled(CatalogView& view, const CommitPlan& plan,
                                         const Item& item);
@@ -57,6 +64,7 @@ class Batch {
   // Each item by itself.
   absl::Status ApplyOneByOne(CatalogTransaction& transaction, int64_t now_ns);
   absl::Status ApplyItem(NameWriter& writer, const Item& item);
+  absl::Status ApplyDeletion(NameWriter& writer, const Item& item);
   void SetError(int index, const absl::Status& status);
   void SetCommitted(int index, const CommitResult& result);
 
@@ -65,6 +73,10 @@ class Batch {
   absl::flat_hash_map<ChunkId, StoredChunk> chunks_;  // told with the request
   std::vector<Item> to_apply_;
   absl::flat_hash_set<std::string> paths_to_apply_;
+  // What of both kinds is among those.
+  bool puts_to_apply_ = false;
+  bool deletions_to_apply_ = false;
+  ChangeId change_{0};
   FolderCache folders_;
   size_t base_chunks_ = 0;  // told
   uint64_t versions_made_ = 0;

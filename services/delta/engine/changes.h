@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "services/delta/catalog/catalog.h"
+#include "services/delta/engine/commit.h"
 #include "services/delta/engine/names.h"
 
 // Deleting, restoring and moving. All of a change happens in one transaction. An operation id
@@ -19,9 +20,11 @@ struct ChangeResult {
 };
 
 // Gives the path, and every live entry beneath, a version that is a deletion; all have one change
-// id, drawn by the caller. FAILED_PRECONDITION for a folder that is not empty unless `recursive`.
+// id, drawn by the caller. FAILED_PRECONDITION for a folder that is not empty unless `recursive`,
+// and where `replaces` does not hold.
 absl::StatusOr<ChangeResult> DeletePath(NameWriter& writer, std::string_view path, bool recursive,
-                                        std::string_view operation_id, ChangeId change);
+                                        std::string_view operation_id, ChangeId change,
+                                        const Precondition& replaces = {});
 
 // Number 0: undoes the deletion of the path and of all beneath it that was deleted with it. Number
 // n: makes that version the newest again. Folders above are made again where need be.

@@ -3,25 +3,6 @@
 namespace dray::delta {
 namespace {
 
-absl::Status CheckPrecondition(const CommitArguments& arguments,
-                               const std::optional<EntryRecord>& existing) {
-  const Precondition& replaces = arguments.replaces;
-  const bool live = existing && !existing->head.deleted();
-  if (replaces.absent && live) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        Quoted(arguments.path), " exists already, as version ", existing->head.number));
-  }
-  if (!replaces.number || (existing && existing->head.number == *replaces.number)) {
-    return absl::OkStatus();
-  }
-  const std::string now =
-      existing ? absl::StrCat("is at version ", existing->head.number, live ? "" : " (deleted)")
-               : "does not exist";
-  return absl::FailedPreconditionError(
-      absl::StrCat(Quoted(arguments.path), " ", now, ", not at version ", *replaces.number,
-                   ": somebody else changed it; look at it and try again"));
-}
-
 absl::Status CheckKind(const CommitArguments& arguments, const EntryRecord& existing) {
   if (existing.head.deleted()) return absl::OkStatus();
   const bool folder = arguments.metadata.kind == EntryKind::kFolder;
@@ -47,6 +28,24 @@ absl::StatusOr<std::optional<CommitResult>> RecordedResult(CatalogView& view,
 
 }  // namespace
 
+absl::Status CheckPrecondition(std::string_view path, const Precondition& replaces,
+                               const std::optional<EntryRecord>& existing) {
+  const bool live = existing && !existing->head.deleted();
+  if (replaces.absent && live) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(Quoted(path), " exists already, as version ", existing->head.number));
+  }
+  if (!replaces.number || (existing && existing->head.number == *replaces.number)) {
+    return absl::OkStatus();
+  }
+  const std::string now =
+      existing ? absl::StrCat("is at version ", existing->head.number, live ? "" : " (deleted)")
+               : "does not exist";
+  return absl::FailedPreconditionError(
+      absl::StrCat(Quoted(path), " ", now, ", not at version ", *replaces.number,
+                   ": somebody else changed it; look at it and try again"));
+}
+
 absl::StatusOr<CommitPlan> PlanCommit(CatalogView& view, const CommitArguments& arguments,
                                       FolderCache* folders) {
   DRAY_ASSIGN_OR_RETURN(const SplitPath split, SplitOff(arguments.path));
@@ -59,7 +58,7 @@ absl::StatusOr<CommitPlan> PlanCommit(CatalogView& view, const CommitArguments& 
     DRAY_ASSIGN_OR_RETURN(plan.answer, RecordedResult(view, arguments, *plan.existing));
     if (plan.answer) return plan;
   }
-  DRAY_RETURN_IF_ERROR(CheckPrecondition(arguments, plan.existing));
+  DRAY_RETURN_IF_ERROR(CheckPrecondition(arguments.path, arguments.replaces, plan.existing));
   if (!plan.existing) return plan;
   DRAY_RETURN_IF_ERROR(CheckKind(arguments, *plan.existing));
   const VersionRecord& head = plan.existing->head;

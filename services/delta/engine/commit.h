@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "services/delta/catalog/catalog.h"
 #include "services/delta/engine/names.h"
@@ -15,6 +16,11 @@ struct Precondition {
   bool absent = false;  // there is none, or it is a deletion
   std::optional<uint64_t> number;
 };
+
+// FAILED_PRECONDITION unless `replaces` holds for what is at `path`; the message tells the newest
+// number.
+absl::Status CheckPrecondition(std::string_view path, const Precondition& replaces,
+                               const std::optional<EntryRecord>& existing);
 
 struct CommitArguments {
   std::string path;

@@ -47,6 +47,17 @@ wire::v1::EntryKind KindToProto(EntryKind kind) {
   return wire::v1::ENTRY_KIND_UNSPECIFIED;
 }
 
+absl::StatusOr<CommitArguments> WithoutMetadata(const std::string& path,
+                                                const std::string& operation_id,
+                                                const wire::v1::Precondition& replaces) {
+  DRAY_RETURN_IF_ERROR(SplitOff(path).status());
+  DRAY_RETURN_IF_ERROR(CheckOperationId(operation_id));
+  CommitArguments arguments{.path = path, .operation_id = operation_id};
+  arguments.replaces.absent = replaces.has_absent() && replaces.absent();
+  if (replaces.has_number()) arguments.replaces.number = replaces.number();
+  return arguments;
+}
+
 }  // namespace
 
 void VersionToProto(std::string_view path, const VersionRecord& version, wire::v1::Version* out) {
@@ -149,12 +160,22 @@ absl::StatusOr<CommitArguments> CommitFromProto(const std::string& path,
                                                 const wire::v1::Metadata& metadata,
                                                 const std::string& operation_id,
                                                 const wire::v1::Precondition& replaces) {
-  DRAY_RETURN_IF_ERROR(SplitOff(path).status());
-  DRAY_RETURN_IF_ERROR(CheckOperationId(operation_id));
-  CommitArguments arguments{.path = path, .operation_id = operation_id};
+  DRAY_ASSIGN_OR_RETURN(CommitArguments arguments, WithoutMetadata(path, operation_id, replaces));
   DRAY_ASSIGN_OR_RETURN(arguments.metadata, MetadataFromProto(metadata));
-  arguments.replaces.absent = replaces.has_absent() && replaces.absent();
-  if (replaces.has_number()) arguments.replaces.number = replaces.number();
+  return arguments;
+}
+
+absl::StatusOr<CommitArguments> DeletionFromProto(const std::string& path,
+                                                  const wire::v1::Metadata& metadata,
+                                                  const std::string& operation_id,
+                                                  const wire::v1::Precondition& replaces) {
+  DRAY_ASSIGN_OR_RETURN(CommitArguments arguments, WithoutMetadata(path, operation_id, replaces));
+  if (metadata.mode() != 0 || metadata.mtime_ns() != 0 || metadata.size() != 0 ||
+      !metadata.symlink_target().empty()) {
+    return absl::InvalidArgumentError(
+        "a deletion has neither mode, time, size nor target, only its kind");
+  }
+  arguments.metadata.kind = EntryKind::kDeleted;
   return arguments;
 }
 

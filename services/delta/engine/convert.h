@@ -29,6 +29,11 @@ absl::StatusOr<CommitArguments> CommitFromProto(const std::string& path,
                                                 const wire::v1::Metadata& metadata,
                                                 const std::string& operation_id,
                                                 const wire::v1::Precondition& replaces);
+// A deletion: of its metadata there is the kind alone.
+absl::StatusOr<CommitArguments> DeletionFromProto(const std::string& path,
+                                                  const wire::v1::Metadata& metadata,
+                                                  const std::string& operation_id,
+                                                  const wire::v1::Precondition& replaces);
 
 }  // namespace dray::delta
 

@@ -35,11 +35,13 @@ absl::StatusOr<uint64_t> DeleteBeneath(NameWriter& writer, EntryId folder, Chang
 }  // namespace
 
 absl::StatusOr<ChangeResult> DeletePath(NameWriter& writer, std::string_view path, bool recursive,
-                                        std::string_view operation_id, ChangeId change) {
+                                        std::string_view operation_id, ChangeId change,
+                                        const Precondition& replaces) {
   DRAY_ASSIGN_OR_RETURN(auto recorded, FindRecordedChange(writer.transaction(), operation_id));
   if (recorded) return *std::move(recorded);
-  DRAY_RETURN_IF_ERROR(SplitOff(path).status());
-  DRAY_ASSIGN_OR_RETURN(const EntryRecord entry, FindLive(writer.transaction(), path));
+  DRAY_ASSIGN_OR_RETURN(const EntryRecord entry,
+                        FindLive(writer.transaction(), path, writer.folders()));
+  DRAY_RETURN_IF_ERROR(CheckPrecondition(path, replaces, entry));
   ChangeResult result{.path = std::string(path), .entries = 1};
   if (entry.head.folder()) {
     DRAY_ASSIGN_OR_RETURN(const bool empty, IsEmpty(writer.transaction(), entry.id));
@@ -48,8 +50,13 @@ absl::StatusOr<ChangeResult> DeletePath(NameWriter& writer, std::string_view pat
           Quoted(path),
           " is a folder that is not empty; delete it recursively to delete all in it"));
     }
-    DRAY_ASSIGN_OR_RETURN(const uint64_t beneath, DeleteBeneath(writer, entry.id, change));
-    result.entries += beneath;
+    if (empty) {
+      writer.folders()->erase(result.path);
+    } else {
+      DRAY_ASSIGN_OR_RETURN(const uint64_t beneath, DeleteBeneath(writer, entry.id, change));
+      result.entries += beneath;
+      writer.folders()->clear();  // what was beneath it may be in there, too
+    }
   }
   DRAY_ASSIGN_OR_RETURN(result.version, writer.AppendDeletion(entry, change));
   return RecordChange(writer, operation_id, entry.id, std::move(result));

@@ -148,7 +148,7 @@ grpc::ServerUnaryReactor* DeltaService::CommitBatch(grpc::CallbackServerContext*
         [this, batch](CatalogTransaction& transaction) -> absl::Status {
           const int64_t now_ns = now_();
           DRAY_RETURN_IF_ERROR(ForgetOldOperations(transaction, now_ns));
-          return batch->Apply(transaction, now_ns);
+          return batch->Apply(transaction, now_ns, NewChangeId());
         },
         [this, call, batch](const absl::Status& status) {
           if (status.ok()) metrics_.VersionsMade(batch->versions_made());

@@ -17,6 +17,16 @@ VersionRecord ImplicitFolder(int64_t now_ns) {
   return folder;
 }
 
+// NOT_FOUND unless it is there now.
+absl::StatusOr<EntryRecord> ExpectLive(std::string_view path, std::optional<EntryRecord> entry) {
+  if (!entry) return absl::NotFoundError(absl::StrCat("there is no ", Quoted(path)));
+  if (entry->head.deleted()) {
+    return absl::NotFoundError(
+        absl::StrCat(Quoted(path), " was deleted; its history is kept, and it can be restored"));
+  }
+  return *std::move(entry);
+}
+
 absl::Status NotAFolder(std::string_view path) {
   return absl::FailedPreconditionError(absl::StrCat(
       Quoted(path), " is no folder, so nothing can lie in it; move or delete it first"));
@@ -54,12 +64,7 @@ absl::StatusOr<EntryRecord> FindLive(CatalogView& view, std::string_view path, M
   if (at != 0 && (!entry || entry->head.deleted())) {
     return absl::NotFoundError(absl::StrCat("there was no ", Quoted(path), " at that time"));
   }
-  if (!entry) return absl::NotFoundError(absl::StrCat("there is no ", Quoted(path)));
-  if (entry->head.deleted()) {
-    return absl::NotFoundError(
-        absl::StrCat(Quoted(path), " was deleted; its history is kept, and it can be restored"));
-  }
-  return *std::move(entry);
+  return ExpectLive(path, std::move(entry));
 }
 
 absl::Status NoSuchVersion(std::string_view path, const EntryRecord& entry, uint64_t number) {
@@ -128,6 +133,14 @@ absl::StatusOr<std::optional<EntryId>> FindFolder(CatalogView& view, std::string
   if (!entry->head.folder()) return NotAFolder(path);
   (*cache)[std::move(key)] = entry->id;
   return entry->id;
+}
+
+absl::StatusOr<EntryRecord> FindLive(CatalogView& view, std::string_view path, FolderCache* cache) {
+  DRAY_ASSIGN_OR_RETURN(const SplitPath split, SplitOff(path));
+  const auto folder = FindFolder(view, split.folder, cache);
+  if (!folder.ok() || !*folder) return FindLive(view, path);
+  DRAY_ASSIGN_OR_RETURN(auto entry, view.FindEntry(**folder, split.name));
+  return ExpectLive(path, std::move(entry));
 }
 
 absl::StatusOr<EntryId> NameWriter::MakeFolder(std::string_view path) {

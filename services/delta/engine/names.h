@@ -60,6 +60,9 @@ absl::StatusOr<SplitPath> SplitOff(std::string_view path);
 absl::StatusOr<std::optional<EntryId>> FindFolder(CatalogView& view, std::string_view path,
                                                   FolderCache* cache);
 
+// As FindLive() above, with the folders that were looked up before.
+absl::StatusOr<EntryRecord> FindLive(CatalogView& view, std::string_view path, FolderCache* cache);
+
 // Makes versions for one request: all have its author, and its time where the clock did not jump
 // back. Not thread-safe.
 class NameWriter {

@@ -13,7 +13,7 @@
 
 namespace dray::transfer {
 
-// Small files, folders and links that are uploaded together.
+// Small files, folders and links that are uploaded together, and what is deleted with them.
 struct Batch {
   struct Chunk {
     ChunkId id;
@@ -27,8 +27,8 @@ struct Batch {
   };
   struct Item {
     std::string path;
-    wire::v1::Metadata metadata;
-    std::vector<Chunk> chunks;  // files only: in file order
+    wire::v1::Metadata metadata;  // DELETED: what is at the path is to be deleted
+    std::vector<Chunk> chunks;    // files only: in file order
     std::optional<wire::v1::Precondition> replaces;
     std::vector<Delta> deltas;  // ascending
   };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/base/attributes.h"
 #include "absl/container/flat_hash_map.h"
 #include "core/base/leases.h"
 #include "core/chunking/sha256.h"
@@ -39,6 +40,8 @@ std::string Title(const Batch& batch) {
   if (batch.items.size() == 1) return batch.items.front().path;
   return absl::StrCat(batch.items.front().path, " and ", batch.items.size() - 1, " more");
 }
+
+bool Deletes(const Batch::Item& item) { return item.metadata.kind() == wire::v1::DELETED; }
 
 // One batch on its way. Its methods run on a disk thread, or before and after that.
 class BatchWork {
@@ -193,7 +196,8 @@ void BatchWork::AddToRequest(size_t index) {
   to->set_path(item.path);
   *to->mutable_metadata() = item.metadata;
   if (item.replaces) *to->mutable_replaces() = *item.replaces;
-  std::string root;
+  // A deletion is another operation than a put of the same path.
+  std::string root(Deletes(item) ? 1 : 0, '\0');
   if (item.metadata.kind() == wire::v1::FILE) {
     TreeBuilder builder(
         [to](TreeBuilder::FinishedNode node) { to->add_nodes(std::move(node.encoding)); });
@@ -219,7 +223,7 @@ absl::Status BatchWork::TakeResponse(const delta::v1::CommitBatchResponse& respo
     to.unchanged = from.unchanged();
     to.missing.assign(from.missing().begin(), from.missing().end());
     if (batch_.bases) DRAY_RETURN_IF_ERROR(bases_.Take(index, from));
-    if (to.version == 0) continue;
+    if (to.version == 0 || Deletes(batch_.items[index])) continue;
     ++committed_files_;
     committed_bytes_ += batch_.items[index].metadata.size();
   }
@@ -234,9 +238,21 @@ awaitable<absl::Status> CommitWork(const Engine* engine, const Activity::Connect
   co_return response.ok() ? work->TakeResponse(*response) : response.status();
 }
 
-}  // namespace
+// Not inlined, both: of a coroutine half of which is, g++ takes Asio's pair of functions that
+// allocate and free its frame for a mismatch.
 
-awaitable<absl::StatusOr<std::vector<BatchAnswer>>> UploadBatch(
+// A batch of deletions alone is no transfer, and the disk has nothing to do with it.
+ABSL_ATTRIBUTE_NOINLINE awaitable<absl::StatusOr<std::vector<BatchAnswer>>> DeleteBatch(
+    const Engine* engine, const Activity::Connection* connection, Batch batch) {
+  const Leases::Lease lease = engine->operations->Begin();
+  BatchWork work(engine->store, std::move(batch), DataRun());
+  DRAY_CO_RETURN_IF_ERROR(work.Prepare());
+  const absl::Status committed = co_await CommitWork(engine, connection, &work);
+  if (!committed.ok()) co_return committed;
+  co_return work.TakeAnswers();
+}
+
+ABSL_ATTRIBUTE_NOINLINE awaitable<absl::StatusOr<std::vector<BatchAnswer>>> CommitBatch(
     const Engine* engine, const Activity::Connection* connection, Batch batch, DataRun run) {
   const Leases::Lease lease = engine->operations->Begin();
   Activity::Transfer transfer(connection, Direction::kUpload, Title(batch));
@@ -268,6 +284,16 @@ awaitable<absl::StatusOr<std::vector<BatchAnswer>>> UploadBatch(
     transfer.Forget();
   }
   co_return work.TakeAnswers();
+}
+
+}  // namespace
+
+awaitable<absl::StatusOr<std::vector<BatchAnswer>>> UploadBatch(
+    const Engine* engine, const Activity::Connection* connection, Batch batch, DataRun run) {
+  if (std::all_of(batch.items.begin(), batch.items.end(), Deletes)) {
+    return DeleteBatch(engine, connection, std::move(batch));
+  }
+  return CommitBatch(engine, connection, std::move(batch), std::move(run));
 }
 
 }  // namespace dray::transfer

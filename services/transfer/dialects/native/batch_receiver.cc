@@ -1,8 +1,10 @@
 #include "services/transfer/dialects/native/batch_receiver.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "core/base/path.h"
 #include "core/chunking/chunker.h"
 #include "core/net/spawn.h"
@@ -16,6 +18,26 @@ using boost::asio::awaitable;
 
 constexpr int kMaxWithData = 2;
 constexpr size_t kOperationIdBytes = 16;
+
+bool Deletes(const wire::v1::BatchItem& item) {
+  return item.metadata().kind() == wire::v1::DELETED;
+}
+
+// What was put cannot be deleted by the same batch: sent again it would be put again.
+absl::Status CheckDeletions(const wire::v1::PutBatch& batch) {
+  absl::flat_hash_set<std::string_view> paths;
+  for (const wire::v1::BatchItem& item : batch.items()) {
+    if (!paths.insert(item.path()).second && Deletes(item)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("a batch deletes \"", EscapeName(item.path()),
+                       "\" after another item of that path; it may only do so before all others"));
+    }
+    if (Deletes(item) && item.chunks_size() > 0) {
+      return absl::InvalidArgumentError("what a batch deletes has no chunks");
+    }
+  }
+  return absl::OkStatus();
+}
 
 absl::Status CheckItem(const wire::v1::BatchItem& item) {
   DRAY_ASSIGN_OR_RETURN(const auto names, SplitRemotePath(item.path()));
@@ -120,6 +142,12 @@ absl::Status BatchReceiver::CheckBatch(const wire::v1::PutBatch& batch) const {
   if (made_bytes > kMaxBatchDataBytes) {
     return absl::InvalidArgumentError(absl::StrCat(
         "deltas that make ", made_bytes, " bytes in a batch: ", kMaxBatchDataBytes, " at most"));
+  }
+  if (std::any_of(batch.items().begin(), batch.items().end(), Deletes)) {
+    if (!connection_->has_feature(wire::v1::BATCH_DELETES)) {
+      return absl::InvalidArgumentError("a batch deletes only where both sides know BATCH_DELETES");
+    }
+    DRAY_RETURN_IF_ERROR(CheckDeletions(batch));
   }
   if (batch.data_frames() > chunks) {
     return absl::InvalidArgumentError("a batch with more data frames than its files have chunks");
