@@ -15,7 +15,8 @@ struct LocalBase {
   size_t first = 0;  // of the lacking chunks
   size_t count = 0;
   int fd = -1;
-  std::vector<LocalChunks::Chunk> chunks;  // at least one; ascending, but not always neighbours
+  // At least one, none twice; in any order: the base is their bytes one after the other.
+  std::vector<LocalChunks::Chunk> chunks;
 
   uint64_t length_bytes() const;
 };
@@ -25,10 +26,11 @@ inline constexpr uint64_t kMaxLocalBaseBytes = 512u << 10;
 inline constexpr size_t kMaxChunksOfLocalBase = 4;
 
 // Finds for lacking chunks what corresponds to them in a source: what lies between the same known
-// neighbours (of much, what lies beside these), else what lies at the same distance from one of
-// them, or at the same place. Earlier sources are preferred. `lacking` are ascending indices into
-// `chunks`, which are those of the whole file. Bases come in order; not every lacking chunk has
-// one.
+// neighbours; where these lie far apart there (a cut, a swap), what followed the left one and what
+// preceded the right one; else what lies at the same distance from one of them, or at the same
+// place. Of what is equally good, earlier sources are preferred. `lacking` are ascending indices
+// into `chunks`, which are those of the whole file. Bases come in order; not every lacking chunk
+// has one.
 std::vector<LocalBase> PickBases(absl::Span<const FileChunk> chunks,
                                  absl::Span<const size_t> lacking,
                                  absl::Span<const LocalSource> sources);

@@ -80,6 +80,35 @@ TEST_F(BasePickerTest, WhereMuchWasCutOutBothSidesAreTheBase) {
   EXPECT_GT(bases[0].chunks.back().end(), 6'000'000u);
 }
 
+// Each of the first three quarters stands elsewhere afterwards.
+TEST_F(BasePickerTest, WhereFarPartsWereSwappedAllOfASeamIsInItsBases) {
+  constexpr size_t kQuarter = 2'000'000;
+  constexpr size_t kBlock = 512;
+  for (uint64_t seed = 20; seed < 30; ++seed) {
+    const std::string before = Noise(4 * kQuarter, seed);
+    const auto quarter = [&](size_t number) { return before.substr(number * kQuarter, kQuarter); };
+    const std::string after = quarter(2) + quarter(1) + quarter(0) + quarter(3);
+    size_t in_bases = 0;
+    for (const LocalBase& base : Pick(before, after)) {
+      std::string bytes;
+      for (const LocalChunks::Chunk& chunk : base.chunks) {
+        bytes += before.substr(chunk.begin, chunk.length_bytes);
+      }
+      EXPECT_LE(bytes.size(), kMaxLocalBaseBytes);
+      in_bases += base.count;
+      const uint64_t begin = chunks_[lacking_[base.first]].offset_bytes;
+      const FileChunk& last = chunks_[lacking_[base.first + base.count - 1]];
+      for (uint64_t at = begin; at + kBlock <= last.offset_bytes + last.length_bytes;
+           at += kBlock) {
+        if (at / kQuarter != (at + kBlock - 1) / kQuarter) continue;  // of both sides
+        EXPECT_NE(bytes.find(after.substr(at, kBlock)), std::string::npos)
+            << "seed " << seed << ", byte " << at;
+      }
+    }
+    EXPECT_EQ(in_bases, lacking_.size()) << "seed " << seed;
+  }
+}
+
 TEST_F(BasePickerTest, BasesAreBoundedAndInOrder) {
   const std::string before = Noise(20'000'000, 6);
   std::string after = before;

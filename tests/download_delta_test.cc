@@ -92,6 +92,18 @@ TEST_F(DownloadDeltaTest, WhatIsInsertedOrCut) {
   EXPECT_LT(MovedByChange(before, before + RandomText(1000, 5)), 8u << 10);
 }
 
+// All of each seam is in the chunks that are named as its base.
+TEST_F(DownloadDeltaTest, WhereFarPartsAreSwappedOnlyListsMove) {
+  constexpr size_t kQuarter = 4 << 20;
+  for (uint64_t seed = 60; seed < 64; ++seed) {
+    const std::string before = RandomText(4 * kQuarter, seed);
+    const auto quarter = [&](size_t number) { return before.substr(number * kQuarter, kQuarter); };
+    EXPECT_LT(MovedByChange(before, quarter(0) + quarter(2) + quarter(1) + quarter(3)), 12u << 10)
+        << "seed " << seed;
+    RemoveFile(stack_.Path("target/file"));
+  }
+}
+
 // What is here was changed here too: the server does not know those chunks.
 TEST_F(DownloadDeltaTest, AgainstBytesThatTheServerNeverSaw) {
   const std::string before = RandomText(16 << 20, 6);

@@ -26,9 +26,13 @@ class BasesTest : public DeltaServiceTest {
     const TestFile file = MakeTestFile(numbers);
     CompareStream stream(*stub_);
     std::vector<NodeId> ids;
-    for (const auto& node : file.nodes) ids.push_back(node.id);
+    std::vector<uint64_t> shapes;
+    for (const auto& node : file.nodes) {
+      ids.push_back(node.id);
+      shapes.push_back(node.node.length_bytes() * 16 + node.node.level);
+    }
     Found found;
-    const auto known = stream.Offer(ids, path);
+    const auto known = stream.Offer(ids, path, shapes);
     for (uint64_t ordinal : known.unknown()) {
       const auto missing = stream.Tell(ordinal, file.nodes[ordinal].encoding);
       if (!missing.empty()) found = {missing, stream.bases()};
@@ -40,6 +44,14 @@ class BasesTest : public DeltaServiceTest {
     std::vector<std::string> ids;
     for (const auto& chunk : base.chunks()) ids.push_back(chunk.id());
     return ids;
+  }
+  // Indices of the chunks with which leaves begin.
+  static std::vector<size_t> LeafBegins(const TestFile& file) {
+    std::vector<size_t> begins = {0};
+    for (const auto& node : file.nodes) {
+      if (node.node.level == 0) begins.push_back(begins.back() + node.node.entries.size());
+    }
+    return begins;
   }
   static std::string Id(uint64_t number) { return std::string(TestChunkId(number).view()); }
 
@@ -139,6 +151,73 @@ TEST_F(BasesTest, WhereFarPartsWereSwappedWhatTheyWereCutFromIsTheBase) {
   ASSERT_THAT(found.bases, SizeIs(1));
   EXPECT_THAT(IdsOf(found.bases[0]), testing::Contains(Id(500)));
   EXPECT_THAT(IdsOf(found.bases[0]), testing::Contains(Id(1999)));
+}
+
+// The catalog has the old version's chunks in another order than the file.
+TEST_F(BasesTest, FarPartsAreFoundWhereTheyLayInTheOldVersion) {
+  for (uint64_t& number : numbers_) number += 200'000;
+  std::vector<uint64_t> mixed = numbers_;
+  for (size_t i = 0; i < mixed.size(); ++i) std::swap(mixed[i], mixed[i * 7919 % mixed.size()]);
+  ASSERT_TRUE(Put("mixed", MakeTestFile(mixed)).ok());
+  ASSERT_TRUE(Put("old", MakeTestFile(numbers_)).ok());
+  std::vector<uint64_t> swapped(numbers_.begin(), numbers_.begin() + 500);
+  swapped.push_back(77777);
+  swapped.insert(swapped.end(), numbers_.begin() + 2000, numbers_.begin() + 2500);
+  swapped.push_back(77778);
+  swapped.insert(swapped.end(), numbers_.begin() + 1000, numbers_.begin() + 1200);
+  const Found last = Search(swapped, "old");
+  ASSERT_THAT(last.bases, SizeIs(1));
+  EXPECT_THAT(IdsOf(last.bases[0]), testing::Contains(Id(202'500)));
+  EXPECT_THAT(IdsOf(last.bases[0]), testing::Contains(Id(200'999)));
+  swapped.resize(1001);
+  const Found first = Search(swapped, "old");
+  ASSERT_THAT(first.bases, SizeIs(1));
+  EXPECT_THAT(IdsOf(first.bases[0]), testing::Contains(Id(200'500)));
+  EXPECT_THAT(IdsOf(first.bases[0]), testing::Contains(Id(201'999)));
+}
+
+// It takes some chunks until cuts fall where they fell before.
+TEST_F(BasesTest, ALongSeamHasWhatFollowedTheLeftAndWhatPrecededTheRight) {
+  std::vector<uint64_t> swapped(numbers_.begin(), numbers_.begin() + 500);
+  for (uint64_t number = 0; number < 9; ++number) swapped.push_back(350'000 + number);
+  swapped.insert(swapped.end(), numbers_.begin() + 2000, numbers_.begin() + 2500);
+  const Found found = Search(swapped);
+  ASSERT_THAT(found.bases, SizeIs(3));
+  EXPECT_THAT(IdsOf(found.bases[0]), testing::Contains(Id(500)));
+  EXPECT_THAT(IdsOf(found.bases[2]), testing::Contains(Id(1999)));
+  uint32_t next = 0;
+  for (const auto& base : found.bases) {
+    EXPECT_EQ(base.first(), next);
+    next += base.count();
+  }
+  EXPECT_EQ(next, 9u);
+}
+
+TEST_F(BasesTest, TheNeighbourOfASeamMayBeInTheLeafBeforeOrBehindIt) {
+  const std::vector<size_t> begins = LeafBegins(MakeTestFile(numbers_));
+  ASSERT_GT(begins.size(), 20u);
+  const size_t left = begins[4];
+  const size_t right = begins[15];
+  // A seam that ends its leaf, so that what is behind it is a leaf of the old version.
+  std::vector<uint64_t> swapped;
+  for (uint64_t seam = 400'000;; ++seam) {
+    swapped.assign(numbers_.begin(), numbers_.begin() + left + 20);
+    swapped.push_back(seam);
+    swapped.insert(swapped.end(), numbers_.begin() + right, numbers_.end());
+    if (testing::Value(LeafBegins(MakeTestFile(swapped)), testing::Contains(left + 21))) break;
+  }
+  Found found = Search(swapped);
+  ASSERT_THAT(found.bases, SizeIs(1));
+  EXPECT_THAT(IdsOf(found.bases[0]), testing::Contains(Id(left + 20)));
+  EXPECT_THAT(IdsOf(found.bases[0]), testing::Contains(Id(right - 1)));
+  // One that begins its leaf: what is before it is a leaf of the old version.
+  swapped.assign(numbers_.begin(), numbers_.begin() + left);
+  swapped.push_back(77777);
+  swapped.insert(swapped.end(), numbers_.begin() + right + 5, numbers_.end());
+  found = Search(swapped);
+  ASSERT_THAT(found.bases, SizeIs(1));
+  EXPECT_THAT(IdsOf(found.bases[0]), testing::Contains(Id(left)));
+  EXPECT_THAT(IdsOf(found.bases[0]), testing::Contains(Id(right + 4)));
 }
 
 // Of an upload that was cut off all but a few chunks arrived, and none of them is of the old

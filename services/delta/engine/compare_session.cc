@@ -58,11 +58,17 @@ absl::StatusOr<CompareSession::Known> CompareSession::Offer(CatalogView& view,
     const uint64_t offset = shaped_bytes_;
     const bool shaped_leaf = !shapes.empty() && shapes[i] % kLevelsOfShape == 0;
     if (shaped_leaf) shaped_bytes_ += shapes[i] / kLevelsOfShape;
+    const LastLeaf before = last_leaf_;
+    if (shaped_leaf) last_leaf_ = {.ordinal = ordinal};
     if (mine[i] || unknown_ids_.contains(id)) continue;
     DRAY_ASSIGN_OR_RETURN(const auto known, view.FindNode(id));
     // What is condemned may be gone before it is referred to, and is told again.
     if (known && !known->condemned) {
       if (known->level == 0) known_bytes_ += known->length_bytes;
+      if (shaped_leaf && known->level == 0) {
+        last_leaf_.known = id;
+        SetKnownAfter(before.ordinal, id);
+      }
       continue;
     }
     if (unknown_.size() >= limits_.unknown_nodes) {
@@ -70,11 +76,19 @@ absl::StatusOr<CompareSession::Known> CompareSession::Offer(CatalogView& view,
     }
     answer.unknown.push_back(ordinal);
     unknown_.push_back({ordinal, id, known_bytes_});
+    if (shaped_leaf) unknown_.back().known_before = before.known;
     unknown_ids_.insert(id);
     if (shaped_leaf) AddOld(view, ordinal, offset, shaped_bytes_ - offset, &answer);
   }
   answer.answered = next_ordinal_;
   return answer;
+}
+
+void CompareSession::SetKnownAfter(uint64_t ordinal, const NodeId& id) {
+  // Between the two lie nodes above them at most.
+  for (auto at = unknown_.rbegin(); at != unknown_.rend() && at->ordinal >= ordinal; ++at) {
+    if (at->ordinal == ordinal) at->known_after = id;
+  }
 }
 
 void CompareSession::AddOld(CatalogView& view, uint64_t ordinal, uint64_t offset_bytes,
@@ -100,16 +114,42 @@ absl::StatusOr<CompareSession::Missing> CompareSession::AddEntries(CatalogView& 
     const uint64_t offset = unknown_.front().known_before_bytes + told_bytes_;
     told_bytes_ += node->node.length_bytes();
     if (finder_ && !missing.indices.empty()) {
-      auto bases = finder_->Find(view, node->node, offset, missing.indices);
+      auto bases = FindBases(view, node->node, offset, missing.indices);
       if (bases.ok()) missing.bases = *std::move(bases);
       if (!bases.ok()) StopSearching(bases.status());
     }
+    const auto& entries = node->node.entries;
+    told_end_bytes_ = offset + node->node.length_bytes();
+    told_last_.reset();
+    const bool last_missing =
+        !missing.indices.empty() && missing.indices.back() + 1 == entries.size();
+    if (!entries.empty() && !last_missing) told_last_ = entries.back();
   } else {
     DRAY_RETURN_IF_ERROR(AddInterior(view, node));
   }
   unknown_ids_.erase(node->id);
   unknown_.pop_front();
   return missing;
+}
+
+absl::StatusOr<std::vector<Base>> CompareSession::FindBases(CatalogView& view, const Node& leaf,
+                                                            uint64_t offset_bytes,
+                                                            absl::Span<const uint32_t> missing) {
+  const Unknown& told = unknown_.front();
+  BaseFinder::Around around;
+  if (missing.front() == 0) {
+    if (told.known_before) {
+      DRAY_ASSIGN_OR_RETURN(const Node before, view.ReadNode(*told.known_before));
+      if (!before.entries.empty()) around.before = before.entries.back();
+    } else if (told_end_bytes_ == offset_bytes) {
+      around.before = told_last_;
+    }
+  }
+  if (missing.back() + 1 == leaf.entries.size() && told.known_after) {
+    DRAY_ASSIGN_OR_RETURN(const Node after, view.ReadNode(*told.known_after));
+    if (!after.entries.empty()) around.after = after.entries.front();
+  }
+  return finder_->Find(view, leaf, offset_bytes, missing, around);
 }
 
 absl::StatusOr<std::shared_ptr<const PendingNode>> CompareSession::Decode(

@@ -100,8 +100,21 @@ class CompareSession {
     uint64_t ordinal = 0;
     NodeId id;
     uint64_t known_before_bytes = 0;  // in known leaves that come before it in the file
+    // The leaves just before and after it, if they were answered known.
+    std::optional<NodeId> known_before;
+    std::optional<NodeId> known_after;
+  };
+  // The leaf offered last, by its shape.
+  struct LastLeaf {
+    uint64_t ordinal = 0;
+    std::optional<NodeId> known;  // its id, if it was answered known
   };
 
+  void SetKnownAfter(uint64_t ordinal, const NodeId& id);
+  // The bases of a leaf's missing chunks.
+  absl::StatusOr<std::vector<Base>> FindBases(CatalogView& view, const Node& leaf,
+                                              uint64_t offset_bytes,
+                                              absl::Span<const uint32_t> missing);
   void AddOld(CatalogView& view, uint64_t ordinal, uint64_t offset_bytes, uint64_t length_bytes,
               Known* answer);
   // Bases only save bytes: an old version that is damaged must not keep a new one out.
@@ -129,6 +142,9 @@ class CompareSession {
   uint64_t shaped_bytes_ = 0;  // in leaves offered, by their shapes
   uint64_t known_bytes_ = 0;   // in leaves answered known
   uint64_t told_bytes_ = 0;    // in leaves whose entries were told
+  LastLeaf last_leaf_;
+  uint64_t told_end_bytes_ = 0;     // where the leaf told last ends in the file
+  std::optional<Entry> told_last_;  // its last chunk, unless that is missing
   std::optional<BaseFinder> finder_;
   absl::flat_hash_set<NodeId> unknown_ids_;
 
