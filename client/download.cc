@@ -1,5 +1,6 @@
 #include "client/download.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -9,6 +10,13 @@
 
 namespace dray {
 namespace {
+
+// Whether something was named that deltas may be made of.
+bool NamesBases(const wire::v1::Get& get) {
+  return std::any_of(get.items().begin(), get.items().end(), [](const wire::v1::Get::Item& item) {
+    return !item.bases().empty() || !item.old_chunk_ids().empty();
+  });
+}
 
 // Chunks verified in one go: enough to hash three at a time, few enough to leave the connection's
 // memory to the receiver.
@@ -112,7 +120,7 @@ class Download::Inbox : public RequestHandler {
 Download::Download(std::shared_ptr<Connection> connection, const wire::v1::Get& get)
     : connection_(std::move(connection)),
       items_(get.items_size()),
-      inbox_(std::make_shared<Inbox>(get.items_size() == 1 && get.items(0).bases_size() > 0)) {}
+      inbox_(std::make_shared<Inbox>(NamesBases(get))) {}
 
 absl::StatusOr<std::unique_ptr<Download>> Download::Start(std::shared_ptr<Connection> connection,
                                                           const wire::v1::Get& get) {

@@ -75,16 +75,20 @@ absl::StatusOr<uint64_t> VisitFileChunks(
   return size;
 }
 
-absl::StatusOr<Root> RootOfFile(int fd, HashCache* cache, Trust trust, uint64_t* chunks) {
-  *chunks = 0;
+absl::StatusOr<std::vector<ChunkEntry>> ChunksOfFile(int fd, HashCache* cache, Trust trust) {
+  std::vector<ChunkEntry> chunks;
   bool recalled = false;
-  TreeBuilder builder({});
   DRAY_RETURN_IF_ERROR(
       VisitFileChunks(fd, cache, trust, &recalled, [&](absl::Span<const ChunkEntry> group) {
-        *chunks += group.size();
-        for (const ChunkEntry& chunk : group) builder.Add(chunk.id, chunk.length_bytes);
+        chunks.insert(chunks.end(), group.begin(), group.end());
         return absl::OkStatus();
       }).status());
+  return chunks;
+}
+
+Root RootOf(absl::Span<const ChunkEntry> chunks) {
+  TreeBuilder builder({});
+  for (const ChunkEntry& chunk : chunks) builder.Add(chunk.id, chunk.length_bytes);
   return builder.Finish();
 }
 

@@ -28,8 +28,11 @@ absl::StatusOr<uint64_t> VisitFileChunks(
     int fd, HashCache* cache, Trust trust, bool* recalled,
     const std::function<absl::Status(absl::Span<const ChunkEntry>)>& on_chunks);
 
-// The root of a file, read where the cache does not know it; `chunks` is set to how many it has.
-absl::StatusOr<Root> RootOfFile(int fd, HashCache* cache, Trust trust, uint64_t* chunks);
+// All chunks of a short file, read where the cache does not know them.
+absl::StatusOr<std::vector<ChunkEntry>> ChunksOfFile(int fd, HashCache* cache, Trust trust);
+
+// The root of the file that has these chunks.
+Root RootOf(absl::Span<const ChunkEntry> chunks);
 
 // All chunks of a file that fits into one page of the cache, if it knows them.
 std::optional<std::vector<ChunkEntry>> RecallSmallFile(HashCache* cache, const FileState& state);

@@ -20,16 +20,21 @@ absl::Status FileWriter::Open() {
 }
 
 absl::Status FileWriter::Add(const Download::VerifiedChunk& chunk) {
-  if (chunk.raw.size() > bytes_left()) {
+  DRAY_RETURN_IF_ERROR(AddLocal(chunk.id, chunk.raw));
+  tracker_->AddChunksMoved(1);
+  return absl::OkStatus();
+}
+
+absl::Status FileWriter::AddLocal(const ChunkId& id, Bytes raw) {
+  if (raw.size() > bytes_left()) {
     incoming_->Discard();
     return LossOf(file_, "the server sent more than it said");
   }
-  DRAY_RETURN_IF_ERROR(incoming_->Write(offset_bytes_, chunk.raw));
-  builder_.Add(chunk.id, static_cast<uint32_t>(chunk.raw.size()));
-  offset_bytes_ += chunk.raw.size();
+  DRAY_RETURN_IF_ERROR(incoming_->Write(offset_bytes_, raw));
+  builder_.Add(id, static_cast<uint32_t>(raw.size()));
+  offset_bytes_ += raw.size();
   ++chunks_;
-  tracker_->AddDone(static_cast<int64_t>(chunk.raw.size()));
-  tracker_->AddChunksMoved(1);
+  tracker_->AddDone(static_cast<int64_t>(raw.size()));
   return absl::OkStatus();
 }
 

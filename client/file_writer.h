@@ -30,6 +30,8 @@ class FileWriter {
   void Open(std::unique_ptr<IncomingFile> incoming) { incoming_ = std::move(incoming); }
   // DATA_LOSS when the chunk goes beyond the file's end.
   absl::Status Add(const Download::VerifiedChunk& chunk);
+  // The same for what did not have to move. REQUIRES: it is what its id says.
+  absl::Status AddLocal(const ChunkId& id, Bytes raw);
   uint64_t bytes_left() const { return file_.size_bytes() - offset_bytes_; }
   // DATA_LOSS when the chunks are not the version's. REQUIRES: bytes_left() == 0
   absl::Status Finish(const GetOptions& options);

@@ -6,7 +6,8 @@
 #include <utility>
 
 #include "absl/time/clock.h"
-#include "client/file_hasher.h"
+#include "client/file_chunks.h"
+#include "client/flight_receiver.h"
 #include "client/group_get.h"
 #include "client/large_get.h"
 #include "core/base/path.h"
@@ -53,15 +54,17 @@ class GetSession::Worker {
             GetLarge(operation_, channel_.get(), group->files[0], options_, begun_));
         continue;
       }
-      std::vector<RemoteFile> wanted;
+      std::vector<SmallGet> wanted;
       for (RemoteFile& file : group->files) {
-        if (!IsThere(file)) wanted.push_back(std::move(file));
+        SmallGet get = {.remote = std::move(file), .old_chunks = std::nullopt};
+        if (!IsThere(&get)) wanted.push_back(std::move(get));
       }
       if (!wanted.empty()) DRAY_RETURN_IF_ERROR(small_.Submit(std::move(wanted)));
     }
   }
-  // Whether the target holds the very same contents; then nothing moves.
-  bool IsThere(const RemoteFile& file);
+  // Whether the target holds the very same contents; then nothing moves. What was learnt of others
+  // is left in `get`.
+  bool IsThere(SmallGet* get);
 
   const Operation operation_;
   const GetOptions& options_;
@@ -71,18 +74,22 @@ class GetSession::Worker {
   GroupGet small_;
 };
 
-bool GetSession::Worker::IsThere(const RemoteFile& file) {
+bool GetSession::Worker::IsThere(SmallGet* get) {
+  const RemoteFile& file = get->remote;
   const auto fd = OpenExisting(file);
   if (!fd.ok()) return false;
   struct stat status;
   if (::fstat(fd->get(), &status) != 0) return false;
   if (static_cast<uint64_t>(status.st_size) != file.size_bytes()) return false;
-  uint64_t chunks = 0;
-  const auto root = RootOfFile(fd->get(), operation_.hash_cache, TrustOf(options_), &chunks);
-  if (!root.ok() || *root != file.root) return false;
+  auto chunks = ChunksOfFile(fd->get(), operation_.hash_cache, TrustOf(options_));
+  if (!chunks.ok()) return false;
+  if (RootOf(*chunks) != file.root) {
+    get->old_chunks = *std::move(chunks);
+    return false;
+  }
   const absl::Status set = SetMetadata(fd->get(), file.version.metadata(), options_);
   operation_.tracker->AddDone(static_cast<int64_t>(file.size_bytes()));
-  operation_.tracker->AddChunks(chunks);
+  operation_.tracker->AddChunks(chunks->size());
   ReportFile(operation_.tracker, *channel_, file,
              set.ok() ? FileReport::Outcome::kUnchanged : FileReport::Outcome::kFailed,
              WithContext(set, EscapeName(file.local)));

@@ -8,21 +8,14 @@
 
 #include "client/channel.h"
 #include "client/download.h"
-#include "client/incoming_file.h"
 #include "client/jobs.h"
+#include "client/old_copy.h"
 #include "core/base/status.h"
 
 namespace dray {
 
-void ReportFile(Tracker* tracker, const Channel& channel, const RemoteFile& file,
-                FileReport::Outcome outcome, const absl::Status& status = absl::OkStatus());
-
-// Opens what stands at the file's target when that is a regular file; NOT_FOUND or
-// FAILED_PRECONDITION otherwise.
-absl::StatusOr<UniqueFd> OpenExisting(const RemoteFile& file);
-
-// Gets small files, whole, over one connection, several requests under way. Reports each file to
-// the tracker. Survives lost connections. Not thread-safe.
+// Gets small files over one connection, several requests under way: whole, or what their older
+// copies lack. Reports each file to the tracker. Survives lost connections. Not thread-safe.
 class GroupGet {
  public:
   GroupGet(const Operation& operation, Channel* channel, const GetOptions& options);
@@ -32,17 +25,20 @@ class GroupGet {
   // Waits for room, asks. An error means that the server cannot be reached at all: then the files
   // under way are reported as failed. REQUIRES: at most kMaxBatchItems files; CheckVersion was OK
   // for each.
-  absl::Status Submit(std::vector<RemoteFile> files);
+  absl::Status Submit(std::vector<SmallGet> files);
   absl::Status Drain();
 
  private:
   struct Flight {
-    std::vector<RemoteFile> files;  // those not finished yet
+    std::vector<SmallGet> files;  // those not finished yet
     std::unique_ptr<Download> download;
   };
 
   absl::Status Start(Flight* flight);
+  void NameOldCopies(Flight* flight, wire::v1::Get* get);
   absl::Status Harvest();
+  // What is left of the oldest flight, whose answer was received whole, is asked for.
+  void AskAgain();
   // Receives the flight's files; finished and failed ones are reported and leave it.
   absl::Status Receive(Flight* flight);
   absl::Status OnLost(const absl::Status& status);

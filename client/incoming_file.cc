@@ -44,6 +44,17 @@ wire::v1::VersionRef ReferenceTo(const RemoteFile& file) {
   return reference;
 }
 
+absl::StatusOr<UniqueFd> OpenExisting(const RemoteFile& file) {
+  DRAY_ASSIGN_OR_RETURN(UniqueFd fd,
+                        file.base->Open(file.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
+  struct stat status;
+  if (::fstat(fd.get(), &status) != 0) return ErrnoStatus(errno, EscapeName(file.local));
+  if (!S_ISREG(status.st_mode)) {
+    return absl::FailedPreconditionError(absl::StrCat(EscapeName(file.local), " is no file"));
+  }
+  return fd;
+}
+
 absl::Status CheckVersion(RemoteFile* file) {
   const wire::v1::Version& version = file->version;
   const auto root = Root::FromBytes(version.root());

@@ -35,6 +35,10 @@ struct RemoteFile {
 // Names the file's version to the server.
 wire::v1::VersionRef ReferenceTo(const RemoteFile& file);
 
+// Opens what stands at the file's target when that is a regular file; NOT_FOUND or
+// FAILED_PRECONDITION otherwise.
+absl::StatusOr<UniqueFd> OpenExisting(const RemoteFile& file);
+
 // Refuses a FILE version that makes no sense (DATA_LOSS) and fills in `file->root`.
 absl::Status CheckVersion(RemoteFile* file);
 

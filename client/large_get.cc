@@ -16,7 +16,7 @@
 #include "client/chunk_list.h"
 #include "client/download.h"
 #include "client/file_writer.h"
-#include "client/group_get.h"
+#include "client/flight_receiver.h"
 #include "client/local_chunks.h"
 #include "client/sibling_files.h"
 #include "client/wire_error.h"

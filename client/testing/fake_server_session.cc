@@ -29,6 +29,13 @@ bool ReadExactly(int fd, void* out, size_t count) {
   return true;
 }
 
+void AppendEntry(const ChunkId& id, uint32_t length_bytes, std::string* entries) {
+  uint8_t length[4];
+  StoreBigEndian<uint32_t>(length, length_bytes);
+  entries->append(id.view());
+  entries->append(reinterpret_cast<const char*>(length), 4);
+}
+
 }  // namespace
 
 void FakeServer::Session::Run() {
@@ -268,8 +275,9 @@ void FakeServer::Session::DeleteInBatch(const wire::v1::BatchItem& item,
 bool FakeServer::Session::Get() {
   const auto get = Parse<wire::v1::Get>();
   wire::v1::GetItems items;
-  std::vector<Chunk> all;
+  std::vector<std::vector<Chunk>> all;  // of each item
   for (const auto& asked : get.items()) {
+    std::vector<Chunk>& chunks = all.emplace_back();
     auto* item = items.add_items();
     const auto* version = server_.Newest(asked.version().path());
     if (version == nullptr || version->metadata().kind() != wire::v1::FILE) {
@@ -288,11 +296,12 @@ bool FakeServer::Session::Get() {
                         return range.offset() < end && offset < range.offset() + range.length();
                       });
       if (wanted) {
-        all.push_back(chunk);
+        chunks.push_back(chunk);
         item->set_data_bytes(item->data_bytes() + chunk.length);
       }
       offset = end;
     }
+    if (!asked.old_chunk_ids().empty()) UseOldChunks(asked.old_chunk_ids(), &chunks, item);
     for (int i = 0; i < asked.bases_size(); ++i) {
       const wire::v1::GetBase& base = asked.bases(i);
       if (base.chunk_ids().empty() || BaseOf(base)) continue;
@@ -301,10 +310,34 @@ bool FakeServer::Session::Get() {
     if (server_.script_.wrong_data_bytes) item->set_data_bytes(item->data_bytes() + 1);
   }
   Answer(FrameType::kGetItems, items);
-  if (server_.script_.extra_data && !all.empty()) all.push_back(all.back());
-  if (!SendChunks(all, get)) return false;
+  if (server_.script_.extra_data && !all.empty() && !all.back().empty()) {
+    all.back().push_back(all.back().back());
+  }
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (!SendChunks(all[i], get.items(static_cast<int>(i)))) return false;
+  }
   Answer(FrameType::kGetEnd, wire::v1::GetEnd());
   return true;
+}
+
+void FakeServer::Session::UseOldChunks(const std::string& old_chunk_ids, std::vector<Chunk>* chunks,
+                                       wire::v1::GetItems::Item* item) {
+  wire::v1::GetBase base;
+  base.set_chunk_ids(old_chunk_ids);
+  if (!BaseOf(base)) return;
+  std::vector<Chunk> sent;
+  item->set_data_bytes(0);
+  for (const Chunk& chunk : *chunks) {
+    AppendEntry(chunk.id, chunk.length, item->mutable_entries());
+    bool old = false;
+    for (size_t at = 0; at < old_chunk_ids.size(); at += kDigestBytes) {
+      old |= old_chunk_ids.compare(at, kDigestBytes, chunk.id.view()) == 0;
+    }
+    if (old) continue;
+    sent.push_back(chunk);
+    item->set_data_bytes(item->data_bytes() + chunk.length);
+  }
+  *chunks = std::move(sent);
 }
 
 std::optional<std::string> FakeServer::Session::BaseOf(const wire::v1::GetBase& base) {
@@ -333,14 +366,25 @@ std::optional<wire::v1::GetDelta> FakeServer::Session::DeltaFor(const wire::v1::
   return delta;
 }
 
-bool FakeServer::Session::SendChunks(const std::vector<Chunk>& chunks, const wire::v1::Get& get) {
+bool FakeServer::Session::SendChunks(const std::vector<Chunk>& chunks,
+                                     const wire::v1::Get::Item& asked) {
+  wire::v1::GetBase old_copy;
+  old_copy.set_chunk_ids(asked.old_chunk_ids());
   for (size_t i = 0; i < chunks.size(); ++i) {
     std::string raw = server_.chunks_[chunks[i].id];
     ChunkId id = chunks[i].id;
     const auto is_for = [i](const wire::v1::GetBase& base) {
       return base.first() <= i && i < base.first() + base.count();
     };
-    const auto& bases = get.items(0).bases();
+    if (!asked.old_chunk_ids().empty() && BaseOf(old_copy)) {
+      if (auto delta = DeltaFor(old_copy, raw)) {
+        delta->set_base_count(static_cast<uint32_t>(asked.old_chunk_ids().size() / kDigestBytes));
+        Answer(FrameType::kGetDelta, *delta);
+        if (server_.script_.close_after_data_frames == ++server_.data_frames_sent_) return false;
+        continue;
+      }
+    }
+    const auto& bases = asked.bases();
     const auto base = std::find_if(bases.begin(), bases.end(), is_for);
     if (base != bases.end()) {
       if (!base->chunk_ids().empty() && !BaseOf(*base)) continue;
@@ -395,10 +439,7 @@ void FakeServer::Session::GetEntries() {
   *entries.mutable_version() = *version;
   size_t count = 0;
   for (const Chunk& chunk : server_.ChunksOf(version->root())) {
-    uint8_t length[4];
-    StoreBigEndian<uint32_t>(length, chunk.length);
-    entries.mutable_entries()->append(chunk.id.view());
-    entries.mutable_entries()->append(reinterpret_cast<const char*>(length), 4);
+    AppendEntry(chunk.id, chunk.length, entries.mutable_entries());
     if (++count % kEntriesInAFrame != 0) continue;
     Answer(FrameType::kEntries, entries);
     entries.Clear();

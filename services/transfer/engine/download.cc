@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "services/transfer/engine/download_bases.h"
+#include "services/transfer/engine/old_copies.h"
 #include "services/transfer/engine/retry_advice.h"
 
 namespace dray::transfer {
@@ -34,16 +35,18 @@ absl::Status BrokenAnswer() {
 }  // namespace
 
 Download::Download(Leases::Lease lease, const Activity::Connection* connection,
-                   const delta::v1::ResolveRequest& request, DownloadBases* bases)
+                   const delta::v1::ResolveRequest& request, DownloadBases* bases,
+                   OldCopies* old_copies)
     : lease_(std::move(lease)),
       transfer_(connection, Direction::kDownload, Title(request)),
-      bases_(bases) {}
+      bases_(bases),
+      old_copies_(old_copies) {}
 
 awaitable<absl::StatusOr<std::unique_ptr<Download>>> Download::Open(
     const Engine* engine, const Activity::Connection* connection, delta::v1::ResolveRequest request,
-    DownloadBases* bases) {
+    DownloadBases* bases, OldCopies* old_copies) {
   std::unique_ptr<Download> download(
-      new Download(engine->operations->Begin(), connection, request, bases));
+      new Download(engine->operations->Begin(), connection, request, bases, old_copies));
   download->stream_ = engine->delta->Resolve(request, connection->info().id);
   const absl::Status status =
       co_await download->ReadHeaders(static_cast<size_t>(request.items_size()));
@@ -56,7 +59,11 @@ awaitable<absl::StatusOr<std::unique_ptr<Download>>> Download::Open(
 
 awaitable<absl::Status> Download::ReadHeaders(size_t items) {
   delta::v1::ResolveResponse response;
-  while (items != 1 || headers_.empty()) {
+  const auto streams = [&] {  // what comes now may be told as it is read
+    if (items != 1) return false;
+    return old_copies_ == nullptr ? !headers_.empty() : locations_ > OldCopies::kMaxEntries;
+  };
+  while (!streams()) {
     response.Clear();
     const absl::StatusOr<bool> more = co_await stream_->Read(&response);
     if (!more.ok()) co_return more.status();
@@ -68,14 +75,41 @@ awaitable<absl::Status> Download::ReadHeaders(size_t items) {
     if (response.has_header()) {
       status = TakeHeader(response.header(), items);
     } else {
-      status = TakeChunks(response.chunks());
-      if (status.ok() && locations_ > kMaxLocations) {
+      status = TakeChunks(response.mutable_chunks());
+      if (status.ok() && locations_ > kMaxLocations && items != 1) {
         status = AskForFewer(absl::StrCat("the files have more than ", kMaxLocations, " chunks"));
       }
     }
     if (!status.ok()) co_return status;
   }
   if (headers_.size() != items) co_return BrokenAnswer();
+  UseOldCopies();
+  CountTotals();
+  co_return absl::OkStatus();
+}
+
+void Download::UseOldCopies() {
+  OldCopies* const old_copies = std::exchange(old_copies_, nullptr);
+  for (size_t item = 0; item < held_.size(); ++item) {
+    const std::vector<delta::v1::StoredChunk> chunks = std::move(held_[item]);
+    Header& header = headers_[item];
+    OldCopies::Plan plan = old_copies->PlanItem(item, chunks);
+    // The answer has to fit one frame.
+    if (header_bytes_ + plan.entries.size() > kMaxHeaderBytes) plan = {};
+    if (!plan.chunks.empty()) {
+      header_bytes_ += plan.entries.size();
+      header.entries = std::move(plan.entries);
+      header.data_bytes = plan.sent_bytes;
+    }
+    plan.chunks.resize(chunks.size(), {.sent = true});
+    for (size_t i = 0; i < chunks.size(); ++i) {
+      if (plan.chunks[i].sent) AddRun(chunks[i], item, plan.chunks[i].base);
+    }
+  }
+  held_.clear();
+}
+
+void Download::CountTotals() {
   uint64_t total = 0;
   uint64_t data = 0;
   for (const Header& header : headers_) {
@@ -85,7 +119,6 @@ awaitable<absl::Status> Download::ReadHeaders(size_t items) {
   }
   transfer_.SetTotal(total);
   transfer_.SetSaved(total - std::min(total, data));
-  co_return absl::OkStatus();
 }
 
 absl::Status Download::TakeHeader(const delta::v1::ResolveResponse::Header& header, size_t items) {
@@ -93,25 +126,37 @@ absl::Status Download::TakeHeader(const delta::v1::ResolveResponse::Header& head
   header_bytes_ += header.ByteSizeLong() + kHeaderOverheadBytes;
   if (header_bytes_ > kMaxHeaderBytes) return AskForFewer("the files' names are too long together");
   headers_.push_back(
-      Header{header.version(), header.same(), header.data_bytes(),
-             absl::Status(static_cast<absl::StatusCode>(header.code()), header.message())});
+      Header{header.version(),
+             header.same(),
+             header.data_bytes(),
+             absl::Status(static_cast<absl::StatusCode>(header.code()), header.message()),
+             {}});
+  if (old_copies_ != nullptr) held_.emplace_back();
   return absl::OkStatus();
 }
 
-absl::Status Download::TakeChunks(const delta::v1::ResolveResponse::Chunks& chunks) {
+absl::Status Download::TakeChunks(delta::v1::ResolveResponse::Chunks* chunks) {
   if (headers_.empty()) return BrokenAnswer();
-  locations_ += static_cast<size_t>(chunks.chunks_size());
-  for (const delta::v1::StoredChunk& chunk : chunks.chunks()) {
+  locations_ += static_cast<size_t>(chunks->chunks_size());
+  for (delta::v1::StoredChunk& chunk : *chunks->mutable_chunks()) {
+    if (old_copies_ != nullptr) {
+      held_.back().push_back(std::move(chunk));
+      continue;
+    }
     const OfferedBase* const base = bases_ == nullptr ? nullptr : bases_->For(chunks_told_++);
     if (base != nullptr && DownloadBases::IsUnknown(*base)) continue;
-    runs_.Add({.segment = static_cast<SegmentId>(chunk.segment()),
-               .offset_bytes = chunk.offset(),
-               .length_bytes = chunk.stored(),
-               .item = headers_.size() - 1,
-               .content_bytes = chunk.length(),
-               .base = base});
+    AddRun(chunk, headers_.size() - 1, base);
   }
   return absl::OkStatus();
+}
+
+void Download::AddRun(const delta::v1::StoredChunk& chunk, size_t item, const OfferedBase* base) {
+  runs_.Add({.segment = static_cast<SegmentId>(chunk.segment()),
+             .offset_bytes = chunk.offset(),
+             .length_bytes = chunk.stored(),
+             .item = item,
+             .content_bytes = chunk.length(),
+             .base = base});
 }
 
 awaitable<absl::StatusOr<std::vector<SegmentRun>>> Download::NextRuns() {
@@ -125,7 +170,7 @@ awaitable<absl::StatusOr<std::vector<SegmentRun>>> Download::NextRuns() {
       break;
     }
     if (!response.has_chunks()) co_return BrokenAnswer();
-    const absl::Status status = TakeChunks(response.chunks());
+    const absl::Status status = TakeChunks(response.mutable_chunks());
     if (!status.ok()) co_return status;
   }
   co_return runs_.Take();

@@ -19,6 +19,7 @@
 namespace dray::transfer {
 
 class DownloadBases;
+class OldCopies;
 
 // The contents of versions, as runs of records in segments. For one coroutine.
 class Download {
@@ -32,16 +33,18 @@ class Download {
     bool same = false;
     uint64_t data_bytes = 0;
     absl::Status error;
+    std::string entries;  // of a version that comes in part: OldCopies::Plan
   };
 
   // Asks delta. One file is told piece by piece, as it is read; of several, everything is known
   // before the first byte is sent: RESOURCE_EXHAUSTED when that is too much. `connection` outlives
   // the download.
   // `bases`, which also outlive it, are of the only item, and may be null; what unknown ones are
-  // for is left out.
+  // for is left out. `old_copies`, too, are OldCopies::Find's or null; then everything is known
+  // before the first byte of one file as well.
   static boost::asio::awaitable<absl::StatusOr<std::unique_ptr<Download>>> Open(
       const Engine* engine, const Activity::Connection* connection,
-      delta::v1::ResolveRequest request, DownloadBases* bases);
+      delta::v1::ResolveRequest request, DownloadBases* bases, OldCopies* old_copies);
 
   // One for each item asked for.
   const std::vector<Header>& headers() const { return headers_; }
@@ -54,14 +57,20 @@ class Download {
 
  private:
   Download(Leases::Lease lease, const Activity::Connection* connection,
-           const delta::v1::ResolveRequest& request, DownloadBases* bases);
+           const delta::v1::ResolveRequest& request, DownloadBases* bases, OldCopies* old_copies);
   boost::asio::awaitable<absl::Status> ReadHeaders(size_t items);
   absl::Status TakeHeader(const delta::v1::ResolveResponse::Header& header, size_t items);
-  absl::Status TakeChunks(const delta::v1::ResolveResponse::Chunks& chunks);
+  absl::Status TakeChunks(delta::v1::ResolveResponse::Chunks* chunks);
+  // Decides what is sent of the chunks held back.
+  void UseOldCopies();
+  void AddRun(const delta::v1::StoredChunk& chunk, size_t item, const OfferedBase* base);
+  void CountTotals();
 
   const Leases::Lease lease_;
   Activity::Transfer transfer_;
   DownloadBases* const bases_;
+  OldCopies* old_copies_;                                  // null once they are used
+  std::vector<std::vector<delta::v1::StoredChunk>> held_;  // of each item, while they are not
   uint64_t chunks_told_ = 0;
   std::unique_ptr<MessageStream<delta::v1::ResolveResponse>> stream_;
   bool ended_ = false;

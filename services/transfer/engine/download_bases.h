@@ -30,6 +30,10 @@ struct OfferedBase {
   uint32_t block_bytes = 0;
   std::string hashes;
   std::optional<ChunkBase> base;  // where the chunks lie, when they are known
+  // Of an item's old copy: which of its chunks those are. A count of 0: of another kind.
+  size_t item = 0;
+  uint32_t old_first = 0;
+  uint32_t old_count = 0;
 };
 
 // What a chunk is sent as.

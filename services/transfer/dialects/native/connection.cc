@@ -29,9 +29,10 @@ using asio::awaitable;
 // A client that takes shorter frames than this could not take every chunk.
 constexpr size_t kMinClientFrameBytes = kMaxDataFrameBytes;
 constexpr std::chrono::milliseconds kLingerTime{2000};
-constexpr uint32_t kFeatures =
-    wire::v1::CHUNK_DELTAS | wire::v1::PAST | wire::v1::NODES | wire::v1::DOWNLOAD_DELTAS |
-    wire::v1::SHORT_NODES | wire::v1::RETENTION | wire::v1::BATCH_DELTAS | wire::v1::BATCH_DELETES;
+constexpr uint32_t kFeatures = wire::v1::CHUNK_DELTAS | wire::v1::PAST | wire::v1::NODES |
+                               wire::v1::DOWNLOAD_DELTAS | wire::v1::SHORT_NODES |
+                               wire::v1::RETENTION | wire::v1::BATCH_DELTAS |
+                               wire::v1::BATCH_DELETES | wire::v1::OLD_COPIES;
 
 SteadyTime Now() { return std::chrono::steady_clock::now(); }
 

@@ -13,6 +13,7 @@
 #include "services/transfer/engine/disk_pool.h"
 #include "services/transfer/engine/download.h"
 #include "services/transfer/engine/download_bases.h"
+#include "services/transfer/engine/old_copies.h"
 
 namespace dray::transfer::native {
 namespace {
@@ -23,6 +24,8 @@ using boost::asio::awaitable;
 constexpr uint64_t kTurnBytes = 4u << 20;
 // The same of answers that are made here: memory of the connection.
 constexpr size_t kAnswersBytes = 128u << 10;
+// What is sent of the contents themselves where little of it has to be: time of a disk thread.
+constexpr uint64_t kAnswersContentBytes = 4u << 20;
 
 absl::StatusOr<delta::v1::ResolveRequest> ToResolve(const wire::v1::Get& get) {
   if (get.items().empty()) return absl::InvalidArgumentError("a Get without items");
@@ -52,20 +55,47 @@ absl::StatusOr<std::unique_ptr<DownloadBases>> TakeBases(wire::v1::Get* get, boo
       return absl::InvalidArgumentError("bases may be offered for one file at a time only");
     }
     for (wire::v1::GetBase& base : *item.mutable_bases()) {
-      bases.push_back({base.first(), base.count(), std::move(*base.mutable_chunk_ids()),
-                       base.block_bytes(), std::move(*base.mutable_hashes()), std::nullopt});
+      bases.push_back({.first = base.first(),
+                       .count = base.count(),
+                       .chunk_ids = std::move(*base.mutable_chunk_ids()),
+                       .block_bytes = base.block_bytes(),
+                       .hashes = std::move(*base.mutable_hashes()),
+                       .base = std::nullopt});
     }
   }
   if (bases.empty()) return nullptr;
   return DownloadBases::Make(std::move(bases));
 }
 
+// Null when none are named.
+absl::StatusOr<std::unique_ptr<OldCopies>> TakeOldCopies(wire::v1::Get* get, bool allowed) {
+  std::vector<std::string> ids;
+  bool any = false;
+  for (wire::v1::Get::Item& item : *get->mutable_items()) {
+    if (!item.old_chunk_ids().empty()) {
+      any = true;
+      if (!allowed || !item.ranges().empty() || !item.bases().empty()) {
+        return absl::InvalidArgumentError(
+            "old chunks may be named for whole files only, without bases, where both sides know "
+            "how");
+      }
+    }
+    ids.push_back(std::move(*item.mutable_old_chunk_ids()));
+  }
+  if (!any) return nullptr;
+  return OldCopies::Make(std::move(ids));
+}
+
 // The frames for some records, from the `next`th on, until they are long enough to be sent.
 absl::Status MakeFrames(SegmentStore& store, absl::Span<const SegmentRun> records, uint16_t request,
                         DownloadBases* bases, int level, size_t* next, std::string* frames) {
-  while (*next < records.size() && frames->size() < kAnswersBytes) {
-    DRAY_ASSIGN_OR_RETURN(ChunkAnswer answer, bases->Answer(store, records[*next], level));
+  uint64_t content_bytes = 0;
+  while (*next < records.size() && frames->size() < kAnswersBytes &&
+         content_bytes < kAnswersContentBytes) {
+    const SegmentRun& record = records[*next];
+    DRAY_ASSIGN_OR_RETURN(ChunkAnswer answer, bases->Answer(store, record, level));
     ++*next;
+    content_bytes += record.content_bytes;
     if (!answer.record.empty()) {
       frames->append(answer.record);
       continue;
@@ -73,6 +103,8 @@ absl::Status MakeFrames(SegmentStore& store, absl::Span<const SegmentRun> record
     wire::v1::GetDelta delta;
     delta.set_delta(std::move(answer.delta));
     delta.set_raw_bytes(answer.delta_raw_bytes);
+    delta.set_base_first(record.base->old_first);
+    delta.set_base_count(record.base->old_count);
     AppendControlFrame(FrameType::kGetDelta, request, delta, frames);
   }
   return absl::OkStatus();
@@ -131,16 +163,18 @@ awaitable<void> GetQueue::ServeAll(std::shared_ptr<Connection> alive) {
 awaitable<absl::Status> GetQueue::ServeOne(uint16_t request, wire::v1::Get get) {
   auto resolve = ToResolve(get);
   if (!resolve.ok()) co_return resolve.status();
-  auto offered = TakeBases(&get, connection_->has_feature(wire::v1::DOWNLOAD_DELTAS));
-  if (!offered.ok()) co_return offered.status();
-  const std::unique_ptr<DownloadBases> bases = *std::move(offered);
-  if (bases != nullptr) {
-    co_await bases->Find(&connection_->engine(), connection_->activity().info().id);
-  }
+  auto offered_copies = co_await FindOldCopies(&get);
+  if (!offered_copies.ok()) co_return offered_copies.status();
+  const std::unique_ptr<OldCopies> old_copies = *std::move(offered_copies);
+  auto offered_bases = co_await FindBases(&get);
+  if (!offered_bases.ok()) co_return offered_bases.status();
+  std::unique_ptr<DownloadBases> bases = *std::move(offered_bases);
   auto opened = co_await Download::Open(&connection_->engine(), &connection_->activity(),
-                                        *std::move(resolve), bases.get());
+                                        *std::move(resolve), bases.get(), old_copies.get());
   if (!opened.ok()) co_return opened.status();
   const std::unique_ptr<Download> download = *std::move(opened);
+  // Makes the answers for what has a base among the old copies.
+  if (bases == nullptr && old_copies != nullptr) bases = *DownloadBases::Make({});
   const ScopedCork cork(&connection_->transport());
   absl::Status status = absl::ResourceExhaustedError(
       "the answer is longer than a frame; ask for fewer files at once");
@@ -156,6 +190,22 @@ awaitable<absl::Status> GetQueue::ServeOne(uint16_t request, wire::v1::Get get) 
   co_return absl::OkStatus();
 }
 
+awaitable<absl::StatusOr<std::unique_ptr<DownloadBases>>> GetQueue::FindBases(wire::v1::Get* get) {
+  auto bases = TakeBases(get, connection_->has_feature(wire::v1::DOWNLOAD_DELTAS));
+  if (bases.ok() && *bases != nullptr) {
+    co_await (*bases)->Find(&connection_->engine(), connection_->activity().info().id);
+  }
+  co_return bases;
+}
+
+awaitable<absl::StatusOr<std::unique_ptr<OldCopies>>> GetQueue::FindOldCopies(wire::v1::Get* get) {
+  auto old_copies = TakeOldCopies(get, connection_->has_feature(wire::v1::OLD_COPIES));
+  if (old_copies.ok() && *old_copies != nullptr) {
+    co_await (*old_copies)->Find(&connection_->engine(), connection_->activity().info().id);
+  }
+  co_return old_copies;
+}
+
 bool GetQueue::SendItems(uint16_t request, const Download& download, const DownloadBases* bases) {
   wire::v1::GetItems items;
   for (const Download::Header& header : download.headers()) {
@@ -167,6 +217,7 @@ bool GetQueue::SendItems(uint16_t request, const Download& download, const Downl
     *to.mutable_version() = header.version;
     to.set_same(header.same);
     to.set_data_bytes(header.data_bytes);
+    to.set_entries(header.entries);
     if (bases == nullptr) continue;
     to.mutable_unknown_bases()->Assign(bases->unknown().begin(), bases->unknown().end());
   }
@@ -233,7 +284,7 @@ awaitable<absl::Status> GetQueue::SendAnswers(uint16_t request, Download* downlo
       found->last_answer = std::chrono::steady_clock::now();
     }
     if (!status.ok()) {
-      const std::string& path = download->headers()[0].version.path();
+      const std::string& path = download->headers()[records[next].item].version.path();
       if (absl::IsDataLoss(status)) status = WithContext(status, EscapeName(path));
       co_return status;
     }

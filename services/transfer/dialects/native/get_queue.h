@@ -16,6 +16,7 @@
 namespace dray::transfer {
 class Download;
 class DownloadBases;
+class OldCopies;
 class SegmentRunSender;
 struct SegmentRun;
 }  // namespace dray::transfer
@@ -44,6 +45,11 @@ class GetQueue {
 
   boost::asio::awaitable<void> ServeAll(std::shared_ptr<Connection> alive);
   boost::asio::awaitable<absl::Status> ServeOne(uint16_t request, wire::v1::Get get);
+  // What the client has of what it asks for; null where it names nothing.
+  boost::asio::awaitable<absl::StatusOr<std::unique_ptr<DownloadBases>>> FindBases(
+      wire::v1::Get* get);
+  boost::asio::awaitable<absl::StatusOr<std::unique_ptr<OldCopies>>> FindOldCopies(
+      wire::v1::Get* get);
   boost::asio::awaitable<absl::Status> SendData(uint16_t request, Download* download,
                                                 DownloadBases* bases);
   boost::asio::awaitable<absl::Status> SendRuns(uint16_t request, Download* download,
