@@ -64,8 +64,10 @@ TEST_F(SmallDeltaTest, AGetMovesWhatWasEdited) {
   ExpectBack();
   const uint64_t edited = Edit(2);
   const CommandResult get = stack_.DrayStats({"get", ":/there", target_});
+  const uint64_t names = Received(stack_.DrayStats({"get", ":/there", target_}));
   RecordProperty("edited_bytes", std::to_string(edited));
   RecordProperty("received_bytes", std::to_string(Received(get)));
+  RecordProperty("of_which_names", std::to_string(names));
   EXPECT_LT(Received(get), edited / 20) << "of " << edited;
   EXPECT_EQ(get.Stats()["files"].get<int>(), kFiles);
   ExpectBack();
