@@ -195,7 +195,7 @@ absl::Status Batch::AddBases(CatalogView& view, const Item& item, const VersionR
       of_leaf.push_back(missing[i] - begin);
     }
     if (!of_leaf.empty()) {
-      DRAY_ASSIGN_OR_RETURN(std::vector<Base> bases, finder.Find(view, leaf, offset, of_leaf));
+      DRAY_ASSIGN_OR_RETURN(std::vector<Base> bases, finder.Find(view, leaf, offset, of_leaf, {}));
       for (Base& base : bases) {
         base.first += first;
         base_chunks_ += base.chunks.size();
