@@ -164,14 +164,13 @@ absl::Status BaseFinder::AddBases(CatalogView& view, const Node& leaf, const Run
   }
   // What a seam begins with is the beginning of one old chunk, and the rest the end of others.
   const bool seam = anchor.right && !anchor.between;
-  const uint64_t most = seam ? kMaxBaseBytes / 4 * 3 : kMaxBaseBytes / 2;
   uint64_t after_end = ~uint64_t{0};
   uint64_t done = 0;
   for (uint32_t first = 0; first < count;) {
     uint64_t length = 0;
     uint32_t taken = 0;
     while (first + taken < count && taken < kMaxChunksOfBase &&
-           (taken == 0 || length + run.lengths_bytes[first + taken] <= most)) {
+           (taken == 0 || length + run.lengths_bytes[first + taken] <= kMaxBaseBytes / 2)) {
       length += run.lengths_bytes[first + taken++];
     }
     std::vector<StoredChunk> after;
