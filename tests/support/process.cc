@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 
 #include "absl/time/clock.h"
@@ -50,6 +51,21 @@ void DropFileCapabilities() {
   _exit(kCannotStart);
 }
 
+constexpr absl::Duration kMostToStop = absl::Seconds(10);
+
+bool AllThreadsStopped(pid_t pid) {
+  std::error_code error;
+  const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
+  for (const auto& task : std::filesystem::directory_iterator(tasks, error)) {
+    std::ifstream file(task.path() / "stat");
+    std::string stat;
+    std::getline(file, stat);
+    const size_t name_end = stat.rfind(") ");
+    if (name_end != std::string::npos && stat.compare(name_end + 2, 1, "T") != 0) return false;
+  }
+  return !error;
+}
+
 }  // namespace
 
 Process::Process(const Options& options) {
@@ -80,7 +96,13 @@ std::optional<Ended> Process::Wait(absl::Duration timeout) {
 }
 
 void Process::Signal(int signal) {
-  if (!Poll() && pid_ > 0) kill(pid_, signal);
+  if (Poll() || pid_ <= 0) return;
+  kill(pid_, signal);
+  // A thread that was about to run may run a little yet.
+  const absl::Time latest = absl::Now() + kMostToStop;
+  while (signal == SIGSTOP && !AllThreadsStopped(pid_) && !Poll() && absl::Now() < latest) {
+    absl::SleepFor(kPollPeriod);
+  }
 }
 
 void Process::Kill() {

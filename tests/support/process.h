@@ -47,6 +47,7 @@ class Process {
   std::optional<Ended> Poll();
   // Nothing if it still runs after `timeout`.
   std::optional<Ended> Wait(absl::Duration timeout);
+  // SIGSTOP: returns when every thread stands still.
   void Signal(int signal);
   // SIGKILL, and waits for the end.
   void Kill();
