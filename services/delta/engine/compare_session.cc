@@ -216,8 +216,11 @@ absl::StatusOr<std::vector<uint32_t>> CompareSession::AddLeaf(
 
 absl::Status CompareSession::AddInterior(CatalogView& view,
                                          std::shared_ptr<const PendingNode> node) {
-  for (const Entry& entry : node->node.entries) {
-    std::optional<NodeFacts> child = FindPending(entry.node());
+  std::vector<std::optional<NodeFacts>> children;
+  for (const Entry& entry : node->node.entries) children.push_back(FindPending(entry.node()));
+  for (size_t i = 0; i < children.size(); ++i) {
+    const Entry& entry = node->node.entries[i];
+    std::optional<NodeFacts>& child = children[i];
     if (!child) {
       DRAY_ASSIGN_OR_RETURN(child, view.FindNode(entry.node()));
     }
