@@ -95,6 +95,25 @@ TEST_F(BasesTest, ItemsOfABatchHaveBasesIfTheyAreWanted) {
   EXPECT_THAT(response.answers(0).bases(), IsEmpty());
 }
 
+// An uploader sends some of an item's chunks as deltas, and others beside them.
+TEST_F(BasesTest, BasesAreTheSameWhereSomeOfTheChunksHaveCome) {
+  numbers_[10] = 77777;
+  numbers_[11] = 77778;
+  v1::CommitBatchRequest request;
+  request.set_bases(true);
+  *request.add_items() = BatchItem("file", MakeTestFile(numbers_));
+  const v1::CommitBatchResponse before = CommitBatch(request);
+  ASSERT_THAT(before.answers(0).bases(), SizeIs(1));
+  EXPECT_THAT(IdsOf(before.answers(0).bases(0)), ElementsAre(Id(10), Id(11)));
+  SetChunk(TestChunk(77777), request.add_chunks());
+  const v1::CommitBatchResponse after = CommitBatch(request);
+  EXPECT_THAT(after.answers(0).missing(), ElementsAre(11));
+  ASSERT_THAT(after.answers(0).bases(), SizeIs(1));
+  EXPECT_EQ(after.answers(0).bases(0).first(), 0u);
+  EXPECT_EQ(after.answers(0).bases(0).count(), 1u);
+  EXPECT_THAT(IdsOf(after.answers(0).bases(0)), ElementsAre(Id(10), Id(11)));
+}
+
 TEST_F(BasesTest, NeighboursThatChangedTogetherShareABase) {
   numbers_[1500] = 77777;
   numbers_[1501] = 77778;

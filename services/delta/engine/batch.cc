@@ -1,5 +1,6 @@
 #include "services/delta/engine/batch.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/telemetry/logging.h"
@@ -114,8 +115,11 @@ absl::Status Batch::CheckItem(CatalogView& view, Item item) {
     }
     existing = std::move(plan.existing);
   }
-  DRAY_ASSIGN_OR_RETURN(const std::vector<uint32_t> missing, MissingChunks(view, item));
-  if (!missing.empty()) return TellMissing(view, item, existing, missing);
+  DRAY_ASSIGN_OR_RETURN(const std::vector<NewChunk> chunks, NewChunks(view, item));
+  const auto missing = [](const NewChunk& chunk) { return !chunk.told; };
+  if (std::any_of(chunks.begin(), chunks.end(), missing)) {
+    return TellMissing(view, item, existing, chunks);
+  }
   LeaveToApply(std::move(item));
   return absl::OkStatus();
 }
@@ -150,30 +154,33 @@ absl::StatusOr<bool> Batch::IsSettled(CatalogView& view, const CommitPlan& plan,
   return known.has_value();
 }
 
-absl::StatusOr<std::vector<uint32_t>> Batch::MissingChunks(CatalogView& view,
-                                                           const Item& item) const {
-  std::vector<uint32_t> missing;
+absl::StatusOr<std::vector<Batch::NewChunk>> Batch::NewChunks(CatalogView& view,
+                                                              const Item& item) const {
+  std::vector<NewChunk> chunks;
   uint32_t index = 0;
   for (const auto& pending : item.nodes) {
     if (pending->node.level != 0) continue;
     for (const Entry& entry : pending->node.entries) {
+      const bool told = chunks_.contains(entry.chunk());
       DRAY_ASSIGN_OR_RETURN(const bool has, HasChunk(view, entry));
-      if (!has) missing.push_back(index);
+      if (told || !has) chunks.push_back({index, told});
       ++index;
     }
   }
-  return missing;
+  return chunks;
 }
 
 absl::Status Batch::TellMissing(CatalogView& view, const Item& item,
                                 const std::optional<EntryRecord>& existing,
-                                absl::Span<const uint32_t> missing) {
+                                absl::Span<const NewChunk> chunks) {
   auto* const answer = response_.mutable_answers(item.index);
-  answer->mutable_missing()->Add(missing.begin(), missing.end());
+  for (const NewChunk& chunk : chunks) {
+    if (!chunk.told) answer->add_missing(chunk.index);
+  }
   const bool like_it = request_.bases() && existing && existing->head.root &&
                        existing->head.metadata.size > 0 && base_chunks_ < kMaxBaseChunks;
   if (!like_it) return absl::OkStatus();
-  const absl::Status added = AddBases(view, item, existing->head, missing);
+  const absl::Status added = AddBases(view, item, existing->head, chunks);
   if (added.ok() || absl::IsUnavailable(added)) return added;
   spdlog::warn("{} is put without bases: {}", Quoted(item.arguments.path), added.ToString());
   answer->clear_bases();
@@ -181,29 +188,38 @@ absl::Status Batch::TellMissing(CatalogView& view, const Item& item,
 }
 
 absl::Status Batch::AddBases(CatalogView& view, const Item& item, const VersionRecord& before,
-                             absl::Span<const uint32_t> missing) {
+                             absl::Span<const NewChunk> chunks) {
   BaseFinder finder(*before.root, before.metadata.size);
   uint64_t offset = 0;
   uint32_t begin = 0;  // of the leaf's entries, among the item's
-  uint32_t first = 0;  // of the leaf's missing chunks, among the item's
+  size_t first = 0;    // of the leaf's new chunks, among the item's
   for (const auto& pending : item.nodes) {
     const Node& leaf = pending->node;
     if (leaf.level != 0) continue;
     const auto end = begin + static_cast<uint32_t>(leaf.entries.size());
     std::vector<uint32_t> of_leaf;
-    for (uint32_t i = first; i < missing.size() && missing[i] < end; ++i) {
-      of_leaf.push_back(missing[i] - begin);
+    for (size_t i = first; i < chunks.size() && chunks[i].index < end; ++i) {
+      of_leaf.push_back(chunks[i].index - begin);
     }
     if (!of_leaf.empty()) {
       DRAY_ASSIGN_OR_RETURN(std::vector<Base> bases, finder.Find(view, leaf, offset, of_leaf, {}));
       for (Base& base : bases) {
-        base.first += first;
+        // Of the new chunks, those that are missing.
+        const auto missing = [&](size_t from, size_t count) {
+          const auto at = chunks.begin() + static_cast<ptrdiff_t>(from);
+          return static_cast<uint32_t>(
+              std::count_if(at, at + static_cast<ptrdiff_t>(count),
+                            [](const NewChunk& chunk) { return !chunk.told; }));
+        };
+        base.count = missing(first + base.first, base.count);
+        base.first = missing(0, first + base.first);
+        if (base.count == 0) continue;
         base_chunks_ += base.chunks.size();
         BaseToProto(base, response_.mutable_answers(item.index)->add_bases());
       }
     }
     begin = end;
-    first += static_cast<uint32_t>(of_leaf.size());
+    first += of_leaf.size();
     offset += leaf.length_bytes();
   }
   return absl::OkStatus();

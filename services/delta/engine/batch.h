@@ -50,15 +50,22 @@ class Batch {
   // Whether the plan answers the item without writing.
   static absl::StatusOr<bool> IsSettled(CatalogView& view, const CommitPlan& plan,
                                         const Item& item);
-  absl::StatusOr<std::vector<uint32_t>> MissingChunks(CatalogView& view, const Item& item) const;
+  // A chunk that the catalog has not, or that the request tells.
+  struct NewChunk {
+    uint32_t index = 0;  // among the item's
+    bool told = false;   // else it is missing
+  };
+  absl::StatusOr<std::vector<NewChunk>> NewChunks(CatalogView& view, const Item& item) const;
   absl::StatusOr<bool> HasChunk(CatalogView& view, const Entry& entry) const;
   // Answers with what the item lacks and, if that is asked for, what of the version before may be
   // like it.
   absl::Status TellMissing(CatalogView& view, const Item& item,
                            const std::optional<EntryRecord>& existing,
-                           absl::Span<const uint32_t> missing);
+                           absl::Span<const NewChunk> chunks);
+  // The same bases whether some of the chunks are told or all are missing: an uploader that sends
+  // some as deltas has the others told.
   absl::Status AddBases(CatalogView& view, const Item& item, const VersionRecord& before,
-                        absl::Span<const uint32_t> missing);
+                        absl::Span<const NewChunk> chunks);
   // All or nothing: the first error of an item ends it.
   absl::Status ApplyTogether(CatalogTransaction& transaction, int64_t now_ns);
   // Each item by itself.

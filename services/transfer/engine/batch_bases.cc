@@ -32,7 +32,7 @@ absl::Status BatchBases::Take(size_t item, const delta::v1::CommitBatchResponse:
   return absl::OkStatus();
 }
 
-std::vector<Slice> BatchBases::Rebuild(absl::Span<BatchAnswer> answers) const {
+std::vector<Slice> BatchBases::Rebuild() const {
   std::vector<Slice> made;
   absl::flat_hash_set<ChunkId> there;
   for (const ItemBase& base : bases_) {
@@ -46,7 +46,8 @@ std::vector<Slice> BatchBases::Rebuild(absl::Span<BatchAnswer> answers) const {
       const absl::StatusOr<std::optional<Slice>> frame =
           RebuildChunk(store_, {chunk.id, chunk.length_bytes, base.base}, AsBytes(delta->delta),
                        delta->raw_bytes);
-      if (!frame.ok()) answers[base.item].error = frame.status();
+      // Made for another base, perhaps: the version before changed meanwhile.
+      if (!frame.ok()) spdlog::debug("a delta makes nothing: {}", frame.status().ToString());
       if (!frame.ok() || !frame->has_value()) continue;
       there.insert(chunk.id);
       made.push_back(**frame);

@@ -28,8 +28,8 @@ class BatchBases {
   void Clear() { bases_.clear(); }
 
   // The data frames of the chunks that the batch's deltas make, each once; what does not make the
-  // chunk that it should is left out. What is no delta at all is the item's error. Blocks on disk.
-  std::vector<Slice> Rebuild(absl::Span<BatchAnswer> answers) const;
+  // chunk that it should is left out. Blocks on disk.
+  std::vector<Slice> Rebuild() const;
   // Signs the bases of the items that came without deltas: a delta that was of no use is followed
   // by the whole chunk. Blocks on disk.
   void Sign(absl::Span<BatchAnswer> answers) const;

@@ -175,7 +175,7 @@ absl::Status BatchWork::ApplyDeltas() {
   request_.clear_items();
   request_.clear_chunks();
   item_of_request_.clear();
-  const std::vector<Slice> made = bases_.Rebuild(absl::MakeSpan(answers_));
+  const std::vector<Slice> made = bases_.Rebuild();
   if (made.empty()) return absl::OkStatus();
   for (const Slice& whole : made) {
     DRAY_ASSIGN_OR_RETURN(const DataFrame frame, ParseDataFrame(whole.bytes));
