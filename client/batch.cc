@@ -1,6 +1,5 @@
 #include "client/batch.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"

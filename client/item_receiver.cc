@@ -5,16 +5,11 @@
 #include "absl/container/flat_hash_map.h"
 #include "core/base/bytes.h"
 #include "core/chunking/chunker.h"
+#include "core/chunking/node.h"
 #include "core/chunking/sha256.h"
 #include "core/subchunk/prefix.h"
 
 namespace dray {
-namespace {
-
-constexpr size_t kEntryBytes = kDigestBytes + 4;
-
-}  // namespace
-
 absl::StatusOr<std::unique_ptr<ItemReceiver>> ItemReceiver::Make(
     const SmallGet& file, const wire::v1::GetItems::Item& item, Tracker* tracker) {
   std::unique_ptr<ItemReceiver> receiver(new ItemReceiver(file, tracker));
@@ -39,7 +34,7 @@ absl::StatusOr<std::unique_ptr<ItemReceiver>> ItemReceiver::Make(
 
 absl::Status ItemReceiver::TakeEntries(const wire::v1::GetItems::Item& item) {
   const Bytes entries = AsBytes(item.entries());
-  if (old_copy_.chunks().empty() || entries.size() % kEntryBytes != 0) {
+  if (old_copy_.chunks().empty() || entries.size() % kLeafEntryBytes != 0) {
     return LossOf(file_, "the server tells a list of chunks that was not asked for, or is none");
   }
   absl::flat_hash_map<ChunkId, size_t> old;
@@ -48,7 +43,7 @@ absl::Status ItemReceiver::TakeEntries(const wire::v1::GetItems::Item& item) {
   by_entries_ = true;
   TreeBuilder tree({});
   uint64_t bytes = 0;
-  for (size_t at = 0; at < entries.size(); at += kEntryBytes) {
+  for (size_t at = 0; at < entries.size(); at += kLeafEntryBytes) {
     const auto id = ChunkId::Load(entries.data() + at);
     const auto length = LoadBigEndian<uint32_t>(entries.data() + at + kDigestBytes);
     bytes += length;

@@ -7,6 +7,7 @@
 
 #include "client/names.h"
 #include "core/chunking/chunker.h"
+#include "core/chunking/leaf_entry.h"
 #include "core/chunking/sha256.h"
 #include "core/chunking/tree_builder.h"
 #include "core/subchunk/prefix.h"
@@ -27,13 +28,6 @@ bool ReadExactly(int fd, void* out, size_t count) {
     count -= static_cast<size_t>(n);
   }
   return true;
-}
-
-void AppendEntry(const ChunkId& id, uint32_t length_bytes, std::string* entries) {
-  uint8_t length[4];
-  StoreBigEndian<uint32_t>(length, length_bytes);
-  entries->append(id.view());
-  entries->append(reinterpret_cast<const char*>(length), 4);
 }
 
 }  // namespace
@@ -328,7 +322,7 @@ void FakeServer::Session::UseOldChunks(const std::string& old_chunk_ids, std::ve
   std::vector<Chunk> sent;
   item->set_data_bytes(0);
   for (const Chunk& chunk : *chunks) {
-    AppendEntry(chunk.id, chunk.length, item->mutable_entries());
+    AppendLeafEntry(chunk.id.view(), chunk.length, item->mutable_entries());
     bool old = false;
     for (size_t at = 0; at < old_chunk_ids.size(); at += kDigestBytes) {
       old |= old_chunk_ids.compare(at, kDigestBytes, chunk.id.view()) == 0;
@@ -439,7 +433,7 @@ void FakeServer::Session::GetEntries() {
   *entries.mutable_version() = *version;
   size_t count = 0;
   for (const Chunk& chunk : server_.ChunksOf(version->root())) {
-    AppendEntry(chunk.id, chunk.length, entries.mutable_entries());
+    AppendLeafEntry(chunk.id.view(), chunk.length, entries.mutable_entries());
     if (++count % kEntriesInAFrame != 0) continue;
     Answer(FrameType::kEntries, entries);
     entries.Clear();

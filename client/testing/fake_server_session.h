@@ -89,8 +89,6 @@ class FakeServer::Session {
   // Where all old chunks are known: tells the version's list, and takes out what the client has.
   void UseOldChunks(const std::string& old_chunk_ids, std::vector<Chunk>* chunks,
                     wire::v1::GetItems::Item* item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_);
-  // False when the connection is to be lost now.
-  bool SendChunk(const Chunk& chunk) ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_);
   // What the chunk is sent as when a base for it was offered; nothing: as it is.
   std::optional<wire::v1::GetDelta> DeltaFor(const wire::v1::GetBase& base, const std::string& raw)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_);

@@ -4,7 +4,6 @@
 
 #include <string>
 
-#include "core/subchunk/signature.h"
 #include "services/transfer/testing/test_file.h"
 #include "services/transfer/testing/test_server.h"
 #include "services/transfer/testing/wire_client.h"
@@ -39,18 +38,10 @@ class DeltaUploadTest : public ::testing::Test {
   }
 
   static wire::v1::PutDelta DeltaFor(const wire::v1::PutWanted& wanted, const std::string& chunk) {
-    const wire::v1::PutBase& base = wanted.bases(0);
-    const auto signature = BlockSignature::Load(base.block_bytes(), AsBytes(base.hashes()));
-    EXPECT_TRUE(signature.ok()) << signature.status();
-    std::string delta(chunk.size(), '\0');
-    const auto length = signature->MakeDelta(
-        AsBytes(chunk), {reinterpret_cast<uint8_t*>(delta.data()), delta.size()});
-    EXPECT_TRUE(length.ok() && *length > 0);
-    delta.resize(*length);
     wire::v1::PutDelta message;
     message.set_ordinal(wanted.ordinal());
     message.set_index(wanted.missing(0));
-    message.set_delta(std::move(delta));
+    message.set_delta(DeltaAgainst(wanted.bases(0), chunk));
     return message;
   }
 

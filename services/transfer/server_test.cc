@@ -278,6 +278,20 @@ TEST_F(ServerTest, AnOlderDeltaIsNamedWhereItKnowsNoRetention) {
 }
 
 // The one here leaves a request's time away.
+TEST_F(ServerTest, AnOlderDeltaIsNamedWhereItKnowsNoDeletionsInBatches) {
+  WireClient client(server_.address());
+  ASSERT_TRUE(client.Greet({}, wire::v1::BATCH_DELETES).ok());
+  server_.delta().SetKnowsDeletions(false);
+  wire::v1::PutBatch batch;
+  batch.set_operation_id(NewOperationId());
+  AddDeletion("file", &batch);
+  const auto frame = client.Call(FrameType::kPutBatch, kRequest, batch, FrameType::kPutBatchDone);
+  ASSERT_TRUE(frame.ok()) << frame.status();
+  const auto done = frame->As<wire::v1::PutBatchDone>();
+  ASSERT_THAT(done.answers(), SizeIs(1));
+  EXPECT_THAT(done.answers(0).error().message(), HasSubstr("upgrade dray-delta"));
+}
+
 TEST_F(ServerTest, AnOlderDeltaIsNotTakenForOneThatKnowsThePast) {
   const TestFile file(RandomContent(1000, 13));
   ASSERT_TRUE(Upload(&client_, kRequest, "folder/file", file).ok());

@@ -15,6 +15,9 @@ namespace {
 
 // Of bases, in one answer: what may be told of them stays short.
 constexpr size_t kMaxBaseChunks = 4096;
+// A version before that is longer is searched for none: a batch's items are small, and looking
+// through a list of terabytes for each takes long.
+constexpr uint64_t kMaxBeforeBytes = 64u << 20;
 
 // Errors that are about one item; others are about the catalog, and so about all.
 bool IsAboutItem(const absl::Status& status) {
@@ -177,9 +180,11 @@ absl::Status Batch::TellMissing(CatalogView& view, const Item& item,
   for (const NewChunk& chunk : chunks) {
     if (!chunk.told) answer->add_missing(chunk.index);
   }
-  const bool like_it = request_.bases() && existing && existing->head.root &&
-                       existing->head.metadata.size > 0 && base_chunks_ < kMaxBaseChunks;
-  if (!like_it) return absl::OkStatus();
+  if (!request_.bases() || !existing || !existing->head.root || base_chunks_ >= kMaxBaseChunks) {
+    return absl::OkStatus();
+  }
+  const uint64_t size = existing->head.metadata.size;
+  if (size == 0 || size > kMaxBeforeBytes) return absl::OkStatus();
   const absl::Status added = AddBases(view, item, existing->head, chunks);
   if (added.ok() || absl::IsUnavailable(added)) return added;
   spdlog::warn("{} is put without bases: {}", Quoted(item.arguments.path), added.ToString());

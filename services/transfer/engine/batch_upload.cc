@@ -43,6 +43,16 @@ std::string Title(const Batch& batch) {
 
 bool Deletes(const Batch::Item& item) { return item.metadata.kind() == wire::v1::DELETED; }
 
+absl::Status ErrorOf(const delta::v1::CommitBatchResponse::Answer& answer,
+                     const Batch::Item& item) {
+  const absl::Status error(static_cast<absl::StatusCode>(answer.code()), answer.message());
+  if (!Deletes(item) || !absl::IsInvalidArgument(error)) return error;
+  return absl::InvalidArgumentError(
+      absl::StrCat(answer.message(),
+                   "; if dray-delta is older than the front door, which deletes in batches, "
+                   "upgrade dray-delta"));
+}
+
 // One batch on its way. Its methods run on a disk thread, or before and after that.
 class BatchWork {
  public:
@@ -216,7 +226,7 @@ absl::Status BatchWork::TakeResponse(const delta::v1::CommitBatchResponse& respo
     const size_t index = item_of_request_[static_cast<size_t>(i)];
     BatchAnswer& to = answers_[index];
     if (from.code() != 0) {
-      to.error = absl::Status(static_cast<absl::StatusCode>(from.code()), from.message());
+      to.error = ErrorOf(from, batch_.items[index]);
       continue;
     }
     to.version = from.version();

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
-#include "core/base/bytes.h"
 #include "core/base/ids.h"
+#include "core/chunking/leaf_entry.h"
 #include "core/telemetry/logging.h"
 
 namespace dray::transfer {
@@ -60,13 +60,6 @@ OldRange ChooseInGap(absl::Span<const uint32_t> lengths, size_t first, size_t en
   if (first >= end) return {};
   const size_t middle = first + (end - first) * (2 * index + 1) / (2 * count);
   return BaseGrower(lengths).Grow(first, end, middle);
-}
-
-void AppendEntry(const delta::v1::StoredChunk& chunk, std::string* entries) {
-  uint8_t length[4];
-  StoreBigEndian<uint32_t>(length, chunk.length());
-  entries->append(chunk.id());
-  entries->append(AsText(length));
 }
 
 }  // namespace
@@ -155,7 +148,7 @@ OldCopies::Plan OldCopies::PlanItem(size_t item, absl::Span<const delta::v1::Sto
   const std::vector<OldRange> bases = ChooseOldBases(lengths, places);
   Plan plan;
   for (size_t i = 0; i < chunks.size(); ++i) {
-    AppendEntry(chunks[i], &plan.entries);
+    AppendLeafEntry(chunks[i].id(), chunks[i].length(), &plan.entries);
     plan.chunks.push_back({.sent = !places[i]});
     if (places[i]) continue;
     plan.sent_bytes += chunks[i].length();

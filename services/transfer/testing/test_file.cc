@@ -9,6 +9,7 @@
 #include "core/chunking/chunker.h"
 #include "core/chunking/sha256.h"
 #include "core/framing/data_frame.h"
+#include "core/subchunk/signature.h"
 
 namespace dray::transfer {
 
@@ -69,6 +70,15 @@ std::string DataFrameOf(const ChunkId& id, std::string_view raw) {
 }
 
 std::string NewOperationId() { return RandomBytes(16); }
+
+std::string DeltaAgainst(const wire::v1::PutBase& base, std::string_view content) {
+  const BlockSignature signature =
+      BlockSignature::Load(base.block_bytes(), AsBytes(base.hashes())).value();
+  std::string delta(content.size(), '\0');
+  const MutableBytes out(reinterpret_cast<uint8_t*>(delta.data()), delta.size());
+  delta.resize(signature.MakeDelta(AsBytes(content), out).value());
+  return delta;
+}
 
 absl::Status OpenUpload(WireClient* client, uint16_t request, const std::string& path) {
   wire::v1::PutOpen open;

@@ -38,6 +38,10 @@ std::string DataFrameOf(const ChunkId& id, std::string_view raw);
 // 16 bytes that no other call returns.
 std::string NewOperationId();
 
+// The delta that makes `content` of a base that the server told; empty: none is shorter. The test
+// ends for a signature that cannot be.
+std::string DeltaAgainst(const wire::v1::PutBase& base, std::string_view content);
+
 // PutOpen.
 absl::Status OpenUpload(WireClient* client, uint16_t request, const std::string& path);
 // Offers the nodes, sends those that are unknown, and returns the chunks that are wanted, in order.

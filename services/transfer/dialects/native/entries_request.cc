@@ -4,8 +4,8 @@
 #include <string>
 #include <utility>
 
-#include "core/base/bytes.h"
-#include "core/base/ids.h"
+#include "core/chunking/leaf_entry.h"
+#include "core/chunking/node.h"
 #include "services/transfer/dialects/native/connection.h"
 #include "services/transfer/engine/delta_client.h"
 
@@ -14,15 +14,7 @@ namespace {
 
 using boost::asio::awaitable;
 
-constexpr size_t kEntryBytes = kDigestBytes + 4;
-constexpr size_t kEntriesFrameBytes = 7'000 * kEntryBytes;
-
-void AppendEntry(const delta::v1::StoredChunk& chunk, std::string* entries) {
-  uint8_t length[4];
-  StoreBigEndian<uint32_t>(length, chunk.length());
-  entries->append(chunk.id());
-  entries->append(AsText(length));
-}
+constexpr size_t kEntriesFrameBytes = 7'000 * kLeafEntryBytes;
 
 absl::Status ErrorOf(const delta::v1::ResolveResponse::Header& header) {
   return absl::Status(static_cast<absl::StatusCode>(header.code()), header.message());
@@ -52,7 +44,7 @@ awaitable<void> SendEntries(std::shared_ptr<Connection> connection, uint16_t req
       *frame.mutable_version() = response.header().version();
     }
     for (const delta::v1::StoredChunk& chunk : response.chunks().chunks()) {
-      AppendEntry(chunk, frame.mutable_entries());
+      AppendLeafEntry(chunk.id(), chunk.length(), frame.mutable_entries());
       if (frame.entries().size() < kEntriesFrameBytes) continue;
       connection->Answer(request, FrameType::kEntries, frame);
       frame.Clear();

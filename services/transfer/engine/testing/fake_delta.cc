@@ -31,6 +31,7 @@ grpc::Status Fail(grpc::StatusCode code, const std::string& message) { return {c
 struct Memory {
   absl::Mutex mutex;
   absl::Duration delay ABSL_GUARDED_BY(mutex);
+  bool knows_deletions ABSL_GUARDED_BY(mutex) = true;
   std::map<std::string, v1::StoredChunk> chunks ABSL_GUARDED_BY(mutex);
   std::map<std::string, Node> nodes ABSL_GUARDED_BY(mutex);  // by id
   std::map<std::string, std::vector<Version>> files ABSL_GUARDED_BY(mutex);
@@ -351,6 +352,11 @@ class Service final : public v1::Delta::Service {
 
   void CommitItem(const v1::CommitBatchRequest::Item& item, v1::CommitBatchResponse::Answer* answer)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(memory_.mutex) {
+    if (item.metadata().kind() == wire::v1::DELETED && !memory_.knows_deletions) {
+      answer->set_code(static_cast<int>(grpc::StatusCode::INVALID_ARGUMENT));
+      answer->set_message("kind 4 cannot be committed");
+      return;
+    }
     std::string root;
     uint32_t index = 0;
     for (const std::string& encoding : item.nodes()) {
@@ -467,6 +473,11 @@ size_t FakeDelta::version_count(const std::string& path) const {
 void FakeDelta::SetDelay(absl::Duration delay) {
   absl::MutexLock lock(&impl_->memory.mutex);
   impl_->memory.delay = delay;
+}
+
+void FakeDelta::SetKnowsDeletions(bool knows) {
+  absl::MutexLock lock(&impl_->memory.mutex);
+  impl_->memory.knows_deletions = knows;
 }
 
 void FakeDelta::Stop() { impl_->Stop(); }

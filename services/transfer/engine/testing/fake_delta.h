@@ -29,6 +29,9 @@ class FakeDelta {
   // Every later call waits this long before it answers.
   void SetDelay(absl::Duration delay);
 
+  // As a delta of before there were deletions in batches.
+  void SetKnowsDeletions(bool knows);
+
   // Ends the service; calls in flight fail with UNAVAILABLE. What it knows is kept for Start().
   void Stop();
   void Start();
