@@ -14,7 +14,7 @@
 namespace dray::transfer {
 namespace {
 
-constexpr double kSignatureShare = 0.015;
+constexpr double kSignatureShare = 0.017;
 
 absl::StatusOr<size_t> ReadRecord(SegmentStore& store, const RecordLocation& record,
                                   MutableBytes scratch, MutableBytes out) {
