@@ -3,11 +3,13 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <filesystem>
 #include <memory>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "tests/support/files.h"
 #include "tests/support/stack.h"
 
@@ -70,6 +72,18 @@ class SyncCrashTest : public ::testing::Test {
     ASSERT_EQ(result.status, 0) << result.err;
   }
 
+  // Starts it and waits until the catalog is written to.
+  std::unique_ptr<Stack::Running> StartAndWaitForWrites(const std::vector<std::string>& arguments) {
+    const std::string journal = stack_.CatalogFile() + "-wal";
+    const auto written = [&] { return std::filesystem::last_write_time(journal); };
+    const auto before = written();
+    auto running = stack_.StartDray(arguments);
+    EXPECT_TRUE(Eventually(kPatience, [&] { return written() != before; }));
+    return running;
+  }
+  // How many names are below the tree at the server.
+  size_t NamesThere() { return stack_.Dray({"ls", "-r", "--json", ":/there"}).Objects().size(); }
+
   Stack stack_;
   std::string source_, back_;
   std::mt19937 random_{4711};
@@ -105,6 +119,43 @@ TEST_F(SyncCrashTest, AFrontDoorThatIsKilled) {
     }
     ASSERT_THAT(Differences(source_, back_), IsEmpty()) << "in round " << round;
   }
+  stack_.ExpectSound();
+}
+
+TEST_F(SyncCrashTest, ACatalogThatIsKilledAmongDeletions) {
+  constexpr int kFiles = 5000;
+  bool in_the_middle = false;
+  for (int round = 0; round < 8 && !in_the_middle; ++round) {
+    const std::string folder = absl::StrCat("many", round);
+    MakeFolder(source_ + "/" + folder);
+    for (int i = 0; i < kFiles; ++i) WriteFile(absl::StrCat(source_, "/", folder, "/", i), "small");
+    RunToTheEnd(true);
+    ASSERT_FALSE(HasFatalFailure());
+    // Not with their folder, which would be one deletion.
+    for (int i = 0; i < kFiles; ++i) RemoveFile(absl::StrCat(source_, "/", folder, "/", i));
+    const size_t before = NamesThere();
+    const auto running = StartAndWaitForWrites(Arguments(true));
+    absl::SleepFor(absl::Milliseconds(std::uniform_int_distribution<int>(0, 100)(random_)));
+    running->process().Signal(SIGSTOP);
+    stack_.delta().Kill();
+    stack_.delta().Start();
+    ASSERT_FALSE(HasFatalFailure());
+    const size_t gone = before - NamesThere();
+    in_the_middle = gone > 0 && gone < kFiles;
+    running->process().Signal(SIGCONT);
+    const CommandResult result = running->Finish(kPatience);
+    EXPECT_EQ(result.status, 0) << result.err;
+    RunToTheEnd(true);
+    RunToTheEnd(false);
+    ASSERT_THAT(Differences(source_, back_), IsEmpty()) << "in round " << round;
+    // Put once, and deleted once: what was done before the kill was not done again.
+    for (int i = 0; i < kFiles; i += kFiles / 20) {
+      const std::string path = absl::StrCat(folder, "/", i);
+      const CommandResult log = stack_.Dray({"log", "--json", ":/there/" + path});
+      EXPECT_EQ(log.Objects().size(), 2u) << path << log.out << log.err;
+    }
+  }
+  EXPECT_TRUE(in_the_middle) << "some deletions should have been done and some not";
   stack_.ExpectSound();
 }
 
