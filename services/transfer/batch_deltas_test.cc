@@ -77,7 +77,7 @@ TEST_F(BatchDeltasTest, AChunkMadeOfItsBaseIsTheChunk) {
   ASSERT_THAT(lacking.bases(), SizeIs(1));
   EXPECT_EQ(lacking.bases(0).first(), 0u);
   EXPECT_EQ(lacking.bases(0).count(), 1u);
-  EXPECT_LE(lacking.bases(0).hashes().size(), old_.size() * 3 / 200);
+  EXPECT_LE(lacking.bases(0).hashes().size(), old_.size() * 17 / 1000);
   const wire::v1::BatchDelta delta = DeltaFor(lacking, edited_.content);
   EXPECT_LT(delta.delta().size(), old_.size() / 4);
   EXPECT_EQ(Put({delta}).version(), 2u);

@@ -60,7 +60,7 @@ class DeltaUploadTest : public ::testing::Test {
 TEST_F(DeltaUploadTest, AChunkMadeOfItsBaseIsTheChunk) {
   const wire::v1::PutWanted wanted = Offer(&client_, edited_);
   ASSERT_THAT(wanted.bases(), SizeIs(1));
-  EXPECT_LE(wanted.bases(0).hashes().size(), old_.size() * 3 / 200);
+  EXPECT_LE(wanted.bases(0).hashes().size(), old_.size() * 17 / 1000);
   const wire::v1::PutDelta delta = DeltaFor(wanted, edited_.content);
   EXPECT_LT(delta.delta().size(), old_.size() / 4);
   client_.Send(FrameType::kPutDelta, kRequest, delta);
