@@ -299,7 +299,7 @@ def first_line(command):
         return "unknown"
 
 
-def machine(where="loopback"):
+def machine(where="loopback", storage="in memory (tmpfs)"):
     model = "unknown processor"
     with open("/proc/cpuinfo", encoding="utf-8") as info:
         for line in info:
@@ -309,7 +309,7 @@ def machine(where="loopback"):
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 30
     yield f"* {model}, {os.cpu_count()} cores, {memory} GiB of memory, Linux {platform.release().split('-')[0]}"
     yield f"* {first_line([f'{BIN}/cli/dray', '--version'])}; {first_line(['rsync', '--version'])}"
-    yield f"* {where}, all files in memory (tmpfs), optimised binaries as `scripts/build` makes them"
+    yield f"* {where}, all files {storage}, optimised binaries as `scripts/build` makes them"
 
 
 def comparison(found):
