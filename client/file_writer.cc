@@ -38,14 +38,24 @@ absl::Status FileWriter::AddLocal(const ChunkId& id, Bytes raw) {
   return absl::OkStatus();
 }
 
-absl::Status FileWriter::Finish(const GetOptions& options) {
+absl::Status FileWriter::Seal(const GetOptions& options) {
   if (builder_.Finish() != file_.root) {
     incoming_->Discard();
     return LossOf(file_, "what the server sent is not the version that it named");
   }
-  DRAY_RETURN_IF_ERROR(incoming_->Finish(options));
+  return incoming_->Seal(options);
+}
+
+void FileWriter::Named() {
   finished_ = true;
   tracker_->AddChunks(chunks_);
+}
+
+absl::Status FileWriter::Finish(const GetOptions& options) {
+  DRAY_RETURN_IF_ERROR(Seal(options));
+  IncomingFile* const incoming = incoming_.get();
+  DRAY_RETURN_IF_ERROR(TakeNames({&incoming, 1}, options.sync).front());
+  Named();
   return absl::OkStatus();
 }
 

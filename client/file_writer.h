@@ -34,6 +34,12 @@ class FileWriter {
   absl::Status AddLocal(const ChunkId& id, Bytes raw);
   uint64_t bytes_left() const { return file_.size_bytes() - offset_bytes_; }
   // DATA_LOSS when the chunks are not the version's. REQUIRES: bytes_left() == 0
+  absl::Status Seal(const GetOptions& options);
+  // For TakeNames. REQUIRES: it is sealed.
+  IncomingFile* incoming() { return incoming_.get(); }
+  // It has its name.
+  void Named();
+  // Seals it and gives it its name.
   absl::Status Finish(const GetOptions& options);
   bool worth_keeping() const { return incoming_ != nullptr && incoming_->worth_keeping(); }
 

@@ -1,10 +1,17 @@
 #include "client/flight_receiver.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "client/wire_error.h"
 
 namespace dray {
+namespace {
+
+// Files that are synced at a time; each keeps two descriptors open until then.
+constexpr size_t kNamedTogether = 64;
+
+}  // namespace
 
 void ReportFile(Tracker* tracker, const Channel& channel, const RemoteFile& file,
                 FileReport::Outcome outcome, const absl::Status& status) {
@@ -23,8 +30,9 @@ absl::Status FlightReceiver::Run() {
   items_.resize(files_.size());
   DRAY_ASSIGN_OR_RETURN(const wire::v1::GetItems items, download_->ReceiveItems());
   DRAY_RETURN_IF_ERROR(Admit(items));
-  DRAY_RETURN_IF_ERROR(ReceiveAll());
-  return retry_;
+  const absl::Status received = ReceiveAll();
+  NameSealed();
+  return received.ok() ? retry_ : received;
 }
 
 absl::Status FlightReceiver::Admit(const wire::v1::GetItems& items) {
@@ -77,6 +85,7 @@ absl::Status FlightReceiver::Add(const Download::VerifiedChunk& chunk) {
 void FlightReceiver::NextFile(size_t next) {
   for (current_ = next; receiving(); ++current_) {
     if (items_[current_] == nullptr) continue;
+    if (IsSealed(files_[current_].remote)) NameSealed();  // the part file is still that one's
     ItemReceiver& item = *items_[current_];
     item.Open();
     if (!item.failure().ok()) Report(current_, item.failure());
@@ -86,12 +95,32 @@ void FlightReceiver::NextFile(size_t next) {
 }
 
 void FlightReceiver::FinishFile() {
-  const std::unique_ptr<ItemReceiver> item = std::move(items_[current_]);
+  std::unique_ptr<ItemReceiver> item = std::move(items_[current_]);
   if (item->spoilt()) {
     files_[current_].old_chunks.emplace();  // it is got whole
-  } else if (!done_[current_]) {
-    Report(current_, item->Finish(options_));
+    return;
   }
+  if (done_[current_]) return;
+  if (absl::Status sealed = item->Seal(options_); !sealed.ok()) return Report(current_, sealed);
+  sealed_.push_back({current_, std::move(item)});
+  if (!options_.sync || sealed_.size() == kNamedTogether) NameSealed();
+}
+
+bool FlightReceiver::IsSealed(const RemoteFile& target) const {
+  return std::any_of(sealed_.begin(), sealed_.end(), [&](const Sealed& each) {
+    return files_[each.index].remote.local == target.local;
+  });
+}
+
+void FlightReceiver::NameSealed() {
+  std::vector<IncomingFile*> files;
+  for (const Sealed& each : sealed_) files.push_back(each.item->writer().incoming());
+  const std::vector<absl::Status> fared = TakeNames(files, options_.sync);
+  for (size_t i = 0; i < sealed_.size(); ++i) {
+    if (fared[i].ok()) sealed_[i].item->writer().Named();
+    Report(sealed_[i].index, fared[i]);
+  }
+  sealed_.clear();
 }
 
 absl::Status FlightReceiver::Failed(size_t index, const absl::Status& status) {

@@ -44,6 +44,10 @@ class FlightReceiver {
   // Makes the next file that has data to come the current one; others are finished on the way.
   void NextFile(size_t next);
   void FinishFile();
+  // Whether a file is to get the same name.
+  bool IsSealed(const RemoteFile& target) const;
+  // Gives those that are whole their names.
+  void NameSealed();
   bool receiving() const { return current_ < files_.size(); }
   // The file is reported; what is left of the stream cannot be told apart any more.
   absl::Status Failed(size_t index, const absl::Status& status);
@@ -55,8 +59,13 @@ class FlightReceiver {
   std::vector<SmallGet>& files_;
   Download* const download_;
   std::vector<bool> done_;
-  std::vector<std::unique_ptr<ItemReceiver>> items_;  // null: not in the stream, or finished
-  absl::Status retry_;                                // why some are to be asked for again
+  std::vector<std::unique_ptr<ItemReceiver>> items_;  // null: not in the stream, or past
+  struct Sealed {
+    size_t index = 0;
+    std::unique_ptr<ItemReceiver> item;
+  };
+  std::vector<Sealed> sealed_;  // whole, and without their names yet
+  absl::Status retry_;          // why some are to be asked for again
   size_t current_ = 0;
   bool file_failed_ = false;
 };

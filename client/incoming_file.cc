@@ -13,6 +13,7 @@
 
 #include "client/copy_range.h"
 #include "client/part_name.h"
+#include "client/sync_together.h"
 #include "core/base/path.h"
 
 namespace dray {
@@ -137,20 +138,48 @@ absl::Status IncomingFile::Copy(int from, uint64_t from_offset, uint64_t offset_
                      EscapeName(file_.local));
 }
 
-absl::Status IncomingFile::Finish(const GetOptions& options) {
+absl::Status IncomingFile::Seal(const GetOptions& options) {
   const std::string shown = EscapeName(file_.local);
   if (::ftruncate(part_.get(), static_cast<off_t>(file_.size_bytes())) != 0) {
     return ErrnoStatus(errno, shown);
   }
-  DRAY_RETURN_IF_ERROR(
-      WithContext(SetMetadata(part_.get(), file_.version.metadata(), options), shown));
-  if (options.sync && ::fsync(part_.get()) != 0) return ErrnoStatus(errno, shown);
+  return WithContext(SetMetadata(part_.get(), file_.version.metadata(), options), shown);
+}
+
+absl::Status IncomingFile::Rename() {
   if (::renameat(parent_.get(), part_name_.c_str(), parent_.get(), target_.c_str()) != 0) {
-    return ErrnoStatus(errno, absl::StrCat("cannot give ", shown, " its name"));
+    return ErrnoStatus(errno, absl::StrCat("cannot give ", EscapeName(file_.local), " its name"));
   }
   finished_ = true;
-  if (options.sync && ::fsync(parent_.get()) != 0) return ErrnoStatus(errno, shown);
   return absl::OkStatus();
+}
+
+absl::Status IncomingFile::Finish(const GetOptions& options) {
+  DRAY_RETURN_IF_ERROR(Seal(options));
+  IncomingFile* const self = this;
+  return TakeNames({&self, 1}, options.sync).front();
+}
+
+std::vector<absl::Status> TakeNames(absl::Span<IncomingFile* const> files, bool sync) {
+  std::vector<absl::Status> fared(files.size());
+  // What still goes well is synced: each file's contents before the names, then the folders.
+  const auto sync_each = [&](auto descriptor) {
+    if (!sync) return;
+    std::vector<int> descriptors;
+    for (size_t i = 0; i < files.size(); ++i) {
+      descriptors.push_back(fared[i].ok() ? descriptor(*files[i]) : -1);
+    }
+    const std::vector<int> errors = SyncTogether(descriptors);
+    for (size_t i = 0; i < files.size(); ++i) {
+      if (errors[i] != 0) fared[i] = ErrnoStatus(errors[i], EscapeName(files[i]->file_.local));
+    }
+  };
+  sync_each([](const IncomingFile& file) { return file.part_.get(); });
+  for (size_t i = 0; i < files.size(); ++i) {
+    if (fared[i].ok()) fared[i] = files[i]->Rename();
+  }
+  sync_each([](const IncomingFile& file) { return file.parent_.get(); });
+  return fared;
 }
 
 absl::Status SetMetadata(int fd, const wire::v1::Metadata& metadata, const GetOptions& options) {

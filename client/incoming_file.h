@@ -67,8 +67,10 @@ class IncomingFile {
   // Copies bytes of a local file. Whether they are the right ones has to be looked at afterwards.
   absl::Status Copy(int from, uint64_t from_offset, uint64_t offset_bytes, uint64_t length_bytes);
 
-  // Syncs if asked, sets mode and mtime and renames. REQUIRES: every byte is written and the whole
-  // is proven.
+  // Sets length, mode and mtime, after which only the name is missing: TakeNames gives it.
+  // REQUIRES: every byte is written and the whole is proven.
+  absl::Status Seal(const GetOptions& options);
+  // Seals it and gives it its name.
   absl::Status Finish(const GetOptions& options);
   // The part file is no good: it will be removed.
   void Discard() { discard_ = true; }
@@ -76,7 +78,9 @@ class IncomingFile {
   bool worth_keeping() const { return !finished_ && !discard_ && written_bytes_ >= kResumeBytes; }
 
  private:
+  friend std::vector<absl::Status> TakeNames(absl::Span<IncomingFile* const> files, bool sync);
   IncomingFile(const RemoteFile& file, UniqueFd parent, std::string target);
+  absl::Status Rename();
 
   const RemoteFile& file_;
   const UniqueFd parent_;
@@ -88,6 +92,11 @@ class IncomingFile {
   bool finished_ = false;
   bool discard_ = false;
 };
+
+// Gives sealed files their names; with `sync` their contents are on disk before, and the names when
+// this returns. The disk is waited for once for many files, not for one after the other. Returns
+// how each fared.
+std::vector<absl::Status> TakeNames(absl::Span<IncomingFile* const> files, bool sync);
 
 // How the cache of hashes is used for what is here.
 inline Trust TrustOf(const GetOptions& options) {

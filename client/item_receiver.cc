@@ -138,10 +138,8 @@ Bytes ItemReceiver::Rebuild(const wire::v1::GetDelta& delta, const ChunkEntry& c
   return id == chunk.id ? raw : Bytes();
 }
 
-absl::Status ItemReceiver::Finish(const GetOptions& options) {
-  if (writer_ == nullptr) return failure_;
-  const std::unique_ptr<FileWriter> writer = std::move(writer_);
-  return writer->Finish(options);
+absl::Status ItemReceiver::Seal(const GetOptions& options) {
+  return writer_ == nullptr ? failure_ : writer_->Seal(options);
 }
 
 void ItemReceiver::Fail(const absl::Status& status) {

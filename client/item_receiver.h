@@ -33,8 +33,10 @@ class ItemReceiver {
   // DATA_LOSS when what came is not what was told: the stream cannot be told apart any more.
   // REQUIRES: !complete()
   absl::Status Add(const Download::VerifiedChunk& chunk);
-  // Gives the file its name. REQUIRES: complete()
-  absl::Status Finish(const GetOptions& options);
+  // Proves the whole, after which only the name is missing. REQUIRES: complete()
+  absl::Status Seal(const GetOptions& options);
+  // What was written. REQUIRES: Seal returned OK.
+  FileWriter& writer() { return *writer_; }
 
   // Why the file cannot be written here: what still comes is skipped.
   const absl::Status& failure() const { return failure_; }

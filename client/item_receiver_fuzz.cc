@@ -195,11 +195,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!receiver.ok()) return 0;
   (*receiver)->Open();
   if (!Receive(**receiver, input).ok() || !(*receiver)->complete() || (*receiver)->spoilt() ||
-      !(*receiver)->Finish({}).ok()) {
+      !(*receiver)->Seal({}).ok()) {
     receiver->reset();
     target.ExpectOld();
     return 0;
   }
+  IncomingFile* const incoming = (*receiver)->writer().incoming();
+  Check(TakeNames({&incoming, 1}, false).front().ok());
+  (*receiver)->writer().Named();
   target.ExpectNewAndRestore();
   return 0;
 }

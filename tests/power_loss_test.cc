@@ -4,8 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "tests/support/files.h"
@@ -93,6 +95,80 @@ TEST_F(PowerLossTest, OnADiskThatLiesItIsNotThere) {
   const std::string back = stack_.Target("back");
   stack_.Dray({"get", ":/tree", back});
   EXPECT_TRUE(!Exists(back) || !Differences(stack_.Path("tree"), back).empty());
+}
+
+// What a client keeps of what it got with --fsync.
+class SyncedGetTest : public PowerLossTest {
+ protected:
+  static constexpr int kFiles = 300;
+
+  void SetUp() override {
+    PowerLossTest::SetUp();
+    stack_.Start();
+    Put(0);
+  }
+  static std::string Contents(int file, int version) {
+    return RandomText(1 + file * 97 % 20'000, version * 1000 + file);
+  }
+  std::string Name(int file) const { return absl::StrCat(back_, "/", file); }
+  void Put(int version) {
+    for (int i = 0; i < kFiles; ++i) {
+      WriteFile(stack_.Path(absl::StrCat("tree/", i)), Contents(i, version));
+    }
+    const CommandResult put = stack_.Dray({"put", stack_.Path("tree"), ":/"});
+    ASSERT_EQ(put.status, 0) << put.err;
+  }
+  std::unique_ptr<Stack::Running> StartGet(const std::vector<std::string>& flags) {
+    std::vector<std::string> get = {"sync", ":/tree", back_};
+    get.insert(get.end(), flags.begin(), flags.end());
+    return stack_.StartDray(get, {.environment = power_.environment()});
+  }
+  // Of how many files the contents are of this version.
+  int Whole(int version) const {
+    int whole = 0;
+    for (int i = 0; i < kFiles; ++i) {
+      whole += Exists(Name(i)) && ReadFile(Name(i)) == Contents(i, version);
+    }
+    return whole;
+  }
+
+  const std::string back_ = stack_.Path("back");
+};
+
+TEST_F(SyncedGetTest, WhatWasGotIsThere) {
+  const CommandResult get = StartGet({"--fsync"})->Finish(absl::Minutes(2));
+  ASSERT_EQ(get.status, 0) << get.err;
+  power_.Cut(back_, random_);
+  EXPECT_EQ(Whole(0), kFiles);
+}
+
+// That the test above would see it if something was not synced.
+TEST_F(SyncedGetTest, WhatWasNotSyncedIsNotThere) {
+  const CommandResult get = StartGet({})->Finish(absl::Minutes(2));
+  ASSERT_EQ(get.status, 0) << get.err;
+  power_.Cut(back_, random_);
+  EXPECT_LT(Whole(0), kFiles);
+}
+
+TEST_F(SyncedGetTest, InTheMiddleEachNameHasAWholeFile) {
+  ASSERT_EQ(StartGet({"--fsync"})->Finish(absl::Minutes(2)).status, 0);
+  for (int round = 1; round <= 4; ++round) {
+    Put(round);
+    ASSERT_FALSE(HasFatalFailure());
+    auto get = StartGet({"--fsync"});
+    absl::SleepFor(absl::Milliseconds(random_() % 300));
+    get->process().Kill();
+    power_.Cut(back_, random_);
+    for (int i = 0; i < kFiles; ++i) {
+      if (!Exists(Name(i))) continue;  // replaced, and neither is kept
+      const std::string now = ReadFile(Name(i));
+      EXPECT_TRUE(now == Contents(i, round) || now == Contents(i, round - 1)) << i;
+    }
+    ASSERT_FALSE(HasFailure()) << "in round " << round;
+    const CommandResult again = StartGet({"--fsync"})->Finish(absl::Minutes(2));
+    ASSERT_EQ(again.status, 0) << again.err;
+    EXPECT_EQ(Whole(round), kFiles);
+  }
 }
 
 }  // namespace
