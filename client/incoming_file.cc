@@ -171,7 +171,9 @@ std::vector<absl::Status> TakeNames(absl::Span<IncomingFile* const> files, bool 
     }
     const std::vector<int> errors = SyncTogether(descriptors);
     for (size_t i = 0; i < files.size(); ++i) {
-      if (errors[i] != 0) fared[i] = ErrnoStatus(errors[i], EscapeName(files[i]->file_.local));
+      if (errors[i] == 0) continue;
+      fared[i] = ErrnoStatus(
+          errors[i], absl::StrCat("cannot sync ", EscapeName(files[i]->file_.local), " to disk"));
     }
   };
   sync_each([](const IncomingFile& file) { return file.part_.get(); });

@@ -20,8 +20,8 @@ using ::testing::ElementsAre;
 
 class SyncTogetherTest : public ::testing::Test {
  protected:
-  int Open(const std::string& name, int flags = O_RDONLY) {
-    opened_.emplace_back(::open(tree_.Path(name).c_str(), flags | O_CLOEXEC));
+  int Open(const std::string& name) {
+    opened_.emplace_back(::open(tree_.Path(name).c_str(), O_RDONLY | O_CLOEXEC));
     EXPECT_TRUE(opened_.back().valid()) << name;
     return opened_.back().get();
   }
