@@ -1,6 +1,5 @@
 #include "client/flight_receiver.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "client/wire_error.h"
@@ -85,7 +84,6 @@ absl::Status FlightReceiver::Add(const Download::VerifiedChunk& chunk) {
 void FlightReceiver::NextFile(size_t next) {
   for (current_ = next; receiving(); ++current_) {
     if (items_[current_] == nullptr) continue;
-    if (IsSealed(files_[current_].remote)) NameSealed();  // the part file is still that one's
     ItemReceiver& item = *items_[current_];
     item.Open();
     if (!item.failure().ok()) Report(current_, item.failure());
@@ -104,12 +102,6 @@ void FlightReceiver::FinishFile() {
   if (absl::Status sealed = item->Seal(options_); !sealed.ok()) return Report(current_, sealed);
   sealed_.push_back({current_, std::move(item)});
   if (!options_.sync || sealed_.size() == kNamedTogether) NameSealed();
-}
-
-bool FlightReceiver::IsSealed(const RemoteFile& target) const {
-  return std::any_of(sealed_.begin(), sealed_.end(), [&](const Sealed& each) {
-    return files_[each.index].remote.local == target.local;
-  });
 }
 
 void FlightReceiver::NameSealed() {

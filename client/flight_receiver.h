@@ -44,8 +44,6 @@ class FlightReceiver {
   // Makes the next file that has data to come the current one; others are finished on the way.
   void NextFile(size_t next);
   void FinishFile();
-  // Whether a file is to get the same name.
-  bool IsSealed(const RemoteFile& target) const;
   // Gives those that are whole their names.
   void NameSealed();
   bool receiving() const { return current_ < files_.size(); }

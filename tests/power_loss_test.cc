@@ -16,7 +16,6 @@
 namespace dray::testing {
 namespace {
 
-using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -143,17 +142,7 @@ TEST_F(SyncedGetTest, WhatWasGotIsThere) {
   EXPECT_EQ(Whole(0), kFiles);
 }
 
-TEST_F(SyncedGetTest, OfTwoForOneNameOneIsThere) {
-  MakeFolder(stack_.Path("other"));
-  WriteFile(stack_.Path("other/0"), "other");
-  ASSERT_EQ(stack_.Dray({"put", stack_.Path("other"), ":/"}).status, 0);
-  MakeFolder(back_);
-  const CommandResult get = stack_.Dray({"get", "--fsync", ":/tree/0", ":/other/0", back_});
-  EXPECT_EQ(get.status, 0) << get.err;
-  EXPECT_THAT(ReadFile(Name(0)), AnyOf(Contents(0, 0), "other"));
-}
-
-// That a test above would see it if something was not synced.
+// That the test above would see it if something was not synced.
 TEST_F(SyncedGetTest, WhatWasNotSyncedIsNotThere) {
   const CommandResult get = StartGet({})->Finish(absl::Minutes(2));
   ASSERT_EQ(get.status, 0) << get.err;
