@@ -188,7 +188,7 @@ absl::Status BatchPipeline::Harvest() {
 absl::Status BatchPipeline::OnLost(const absl::Status& status) {
   // A refusal that only concerns the oldest batch leaves the connection as it is.
   const Call* const oldest = in_flight_.front().call.get();
-  const bool refused = oldest != nullptr && !MayRetry(status) && oldest->connection_lives();
+  const bool refused = oldest != nullptr && !MayRetry(status) && !oldest->lost();
   if (refused) {
     FailBatch(in_flight_.front(), status);
     in_flight_bytes_ -= in_flight_.front().content_bytes;

@@ -28,15 +28,19 @@ class Call::Answers : public RequestHandler {
     queue_.emplace_back(AsText(payload));
     return absl::OkStatus();
   }
-  void OnFailure(const absl::Status& status) override {
+  void OnFailure(const absl::Status& status, bool lost) override {
     absl::MutexLock lock(&mu_);
     status_ = status;
+    lost_ = lost;
   }
 
-  absl::StatusOr<std::string> Take() {
+  absl::StatusOr<std::string> Take(bool* lost) {
     absl::MutexLock lock(&mu_);
     mu_.Await(absl::Condition(this, &Answers::Ready));
-    if (queue_.empty()) return status_;
+    if (queue_.empty()) {
+      *lost = lost_;
+      return status_;
+    }
     std::string answer = std::move(queue_.front());
     queue_.pop_front();
     queued_bytes_ -= answer.size();
@@ -59,6 +63,7 @@ class Call::Answers : public RequestHandler {
   size_t queued_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   std::deque<std::string> queue_ ABSL_GUARDED_BY(mu_);
   absl::Status status_ ABSL_GUARDED_BY(mu_);
+  bool lost_ ABSL_GUARDED_BY(mu_) = false;
 };
 
 Call::Call(std::shared_ptr<Connection> connection, std::shared_ptr<Answers> answers,
@@ -93,7 +98,7 @@ Call::~Call() {
 
 absl::Status Call::Receive(google::protobuf::MessageLite* answer) {
   const Connection::Owed owed(connection_.get());
-  DRAY_ASSIGN_OR_RETURN(const std::string payload, answers_->Take());
+  DRAY_ASSIGN_OR_RETURN(const std::string payload, answers_->Take(&lost_));
   if (!answer->ParseFromString(payload)) {
     return absl::InternalError("the server broke the protocol: an answer that is no message");
   }

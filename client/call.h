@@ -38,8 +38,9 @@ class Call {
 
   // Waits for the next answer.
   absl::Status Receive(google::protobuf::MessageLite* answer);
-  // Whether a failure of this call is its own, not the connection's.
-  bool connection_lives() const { return connection_->status().ok(); }
+  // After a failure of Receive: whether the connection was lost, with every request on it. Else the
+  // failure is this call's own, whatever has become of the connection since.
+  bool lost() const { return lost_; }
 
  private:
   class Answers;
@@ -48,6 +49,7 @@ class Call {
   const std::shared_ptr<Connection> connection_;
   const std::shared_ptr<Answers> answers_;
   const uint16_t request_;
+  bool lost_ = false;
 };
 
 }  // namespace dray

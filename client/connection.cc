@@ -49,7 +49,7 @@ class Connection::Greeting : public RequestHandler {
     done_ = true;
     return absl::OkStatus();
   }
-  void OnFailure(const absl::Status& status) override {
+  void OnFailure(const absl::Status& status, bool) override {
     absl::MutexLock lock(&mu_);
     status_ = status;
     done_ = true;
@@ -230,7 +230,7 @@ void Connection::FailAll(const absl::Status& status) {
     requests.swap(requests_);
   }
   download_.reset();
-  for (const auto& [id, handler] : requests) handler->OnFailure(status);
+  for (const auto& [id, handler] : requests) handler->OnFailure(status, /*lost=*/true);
 }
 
 absl::Status Connection::ReadFrames() {
@@ -360,7 +360,7 @@ absl::Status Connection::DispatchToRequest(const FrameHeader& header, Bytes payl
   if (header.type != FrameType::kError) return handler->OnFrame(header.type, payload);
   wire::v1::Error error;
   DRAY_RETURN_IF_ERROR(ParseControl(header.type, payload, &error));
-  handler->OnFailure(StatusFromWire(error));
+  handler->OnFailure(StatusFromWire(error), /*lost=*/false);
   return absl::OkStatus();
 }
 

@@ -37,8 +37,9 @@ class RequestHandler {
   virtual absl::Status OnFrame(FrameType type, Bytes payload) = 0;
   // A data frame of a Get, between its GetItems and GetEnd. Not yet parsed.
   virtual absl::Status OnData(ReceivedData data);
-  // The last call: the server refused the request, or the connection is lost.
-  virtual void OnFailure(const absl::Status& status) = 0;
+  // The last call. The server refused the request; or, `lost`, the connection is gone and every
+  // request on it fails.
+  virtual void OnFailure(const absl::Status& status, bool lost) = 0;
 };
 
 // One connection in the native dialect (docs/format/wire.md): greeting, frames to the requests they

@@ -57,30 +57,36 @@ class Download::Inbox : public RequestHandler {
     if (!given_up_) frames_.push_back({std::move(data), nullptr, 0});
     return absl::OkStatus();
   }
-  void OnFailure(const absl::Status& status) override {
+  void OnFailure(const absl::Status& status, bool lost) override {
     absl::MutexLock lock(&mu_);
     failure_ = status;
+    lost_ = lost;
   }
 
-  absl::StatusOr<wire::v1::GetItems> WaitItems() {
+  // Both set `lost` when what they return is the loss of the connection.
+  absl::StatusOr<wire::v1::GetItems> WaitItems(bool* lost) {
     absl::MutexLock lock(&mu_);
     mu_.Await(absl::Condition(
         +[](Inbox* self) ABSL_NO_THREAD_SAFETY_ANALYSIS {
           return self->items_.has_value() || !self->failure_.ok();
         },
         this));
-    if (!items_) return failure_;
-    return *items_;
+    if (items_) return *items_;
+    *lost = lost_;
+    return failure_;
   }
   // Waits for at least one frame, or the end.
-  absl::StatusOr<std::vector<Frame>> WaitFrames() {
+  absl::StatusOr<std::vector<Frame>> WaitFrames(bool* lost) {
     absl::MutexLock lock(&mu_);
     mu_.Await(absl::Condition(
         +[](Inbox* self) ABSL_NO_THREAD_SAFETY_ANALYSIS {
           return !self->frames_.empty() || self->ended_ || !self->failure_.ok();
         },
         this));
-    if (frames_.empty() && !ended_) return failure_;
+    if (frames_.empty() && !ended_) {
+      *lost = lost_;
+      return failure_;
+    }
     std::vector<Frame> group;
     size_t bytes = 0;
     while (!frames_.empty() && group.size() < kGroup && bytes < kGroupBytes) {
@@ -115,6 +121,7 @@ class Download::Inbox : public RequestHandler {
   std::deque<Frame> frames_ ABSL_GUARDED_BY(mu_);
   bool ended_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status failure_ ABSL_GUARDED_BY(mu_);
+  bool lost_ ABSL_GUARDED_BY(mu_) = false;
 };
 
 Download::Download(std::shared_ptr<Connection> connection, const wire::v1::Get& get)
@@ -139,7 +146,7 @@ Download::~Download() {
 
 absl::StatusOr<wire::v1::GetItems> Download::ReceiveItems() {
   const Connection::Owed owed(connection_.get());
-  DRAY_ASSIGN_OR_RETURN(wire::v1::GetItems items, inbox_->WaitItems());
+  DRAY_ASSIGN_OR_RETURN(wire::v1::GetItems items, inbox_->WaitItems(&lost_));
   if (items.items_size() != items_) {
     return absl::InternalError("the server broke the protocol: not one answer for each file");
   }
@@ -152,7 +159,7 @@ absl::StatusOr<absl::Span<const Download::VerifiedChunk>> Download::ReceiveChunk
   DRAY_RETURN_IF_ERROR(wrong_);
   {
     const Connection::Owed owed(connection_.get());
-    DRAY_ASSIGN_OR_RETURN(frames_, inbox_->WaitFrames());
+    DRAY_ASSIGN_OR_RETURN(frames_, inbox_->WaitFrames(&lost_));
   }
   wrong_ = Verify();
   if (chunks_.empty() && !wrong_.ok()) return wrong_;

@@ -42,8 +42,9 @@ class Download {
   // what its id or checksum says; those before it came before.
   absl::StatusOr<absl::Span<const VerifiedChunk>> ReceiveChunks();
 
-  // Whether a failure was this request's, not the connection's.
-  bool connection_lives() const { return connection_->status().ok(); }
+  // After a failure of either: whether the connection was lost, with every request on it. Else the
+  // failure is this request's own, whatever has become of the connection since.
+  bool lost() const { return lost_; }
 
  private:
   class Inbox;
@@ -68,6 +69,7 @@ class Download {
   std::vector<std::unique_ptr<uint8_t[]>> scratch_;  // for chunks that were compressed
   std::vector<VerifiedChunk> chunks_;
   absl::Status wrong_;
+  bool lost_ = false;
 };
 
 }  // namespace dray

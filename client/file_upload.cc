@@ -44,7 +44,7 @@ class Attempt : public RequestHandler {
   bool recalled() const { return recalled_; }
 
   absl::Status OnFrame(FrameType type, Bytes payload) override;
-  void OnFailure(const absl::Status& status) override { Fail(status).IgnoreError(); }
+  void OnFailure(const absl::Status& status, bool) override { Fail(status).IgnoreError(); }
 
  private:
   void HashAhead();

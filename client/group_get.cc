@@ -109,7 +109,7 @@ absl::Status GroupGet::Receive(Flight* flight) {
 
 absl::Status GroupGet::OnLost(const absl::Status& status) {
   const Download* const oldest = in_flight_.front().download.get();
-  const bool refused = !MayRetry(status) && oldest != nullptr && oldest->connection_lives();
+  const bool refused = oldest != nullptr && !MayRetry(status) && !oldest->lost();
   ForgetDownloads();
   DRAY_RETURN_IF_ERROR(operation_.cancellation->Check());
   if (refused) {  // the request as a whole; others may fare better

@@ -18,7 +18,7 @@ constexpr size_t kMaxNamesInFlight = 4 * kMaxBatchItems;
 
 // Whether a request has its answer, be it a refusal; else it is sent again.
 bool IsFinal(const absl::Status& status, const Call& call) {
-  return status.ok() || (call.connection_lives() && !MayRetry(status));
+  return status.ok() || (!call.lost() && !MayRetry(status));
 }
 
 absl::Status StatusOf(const wire::v1::PutBatchDone::Answer& answer) {

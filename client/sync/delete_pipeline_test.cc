@@ -89,6 +89,25 @@ TEST_F(DeletePipelineTest, ALostConnectionIsMadeGoodForBatches) {
   ExpectAllDeleted(Sync());
 }
 
+TEST_F(DeletePipelineTest, ARefusalIsOneEvenIfTheConnectionIsLostRightAfterIt) {
+  script_.on_frame = [](FrameType type, int) {
+    return type == FrameType::kDelete ? FakeServer::Action::kRefuse : FakeServer::Action::kServe;
+  };
+  script_.refusal.set_code(static_cast<int>(absl::StatusCode::kInvalidArgument));
+  script_.refusal.set_message("told to");
+  script_.rewrite = [](FrameType type, std::string* frame) {
+    if (type != FrameType::kError) return;
+    wire::v1::Error lost;
+    lost.set_code(static_cast<int>(absl::StatusCode::kUnavailable));
+    AppendControlFrame(FrameType::kError, 0, lost, frame);
+  };
+  const Outcome outcome = Sync();
+  EXPECT_EQ(outcome.summary.deleted, kNames - 1);
+  ASSERT_EQ(outcome.summary.failures.size(), 1u);
+  EXPECT_EQ(outcome.summary.failures[0].remote, "there/empty");
+  EXPECT_THAT(server_.Paths(), ElementsAre("there", "there/empty"));
+}
+
 TEST_F(DeletePipelineTest, ABatchWhoseAnswerIsLostIsSentAgainAsTheSame) {
   silence_timeout_ = absl::Milliseconds(500);
   std::atomic<int> answers = 0;
