@@ -19,7 +19,7 @@ constexpr size_t kLeastReceive = 128 << 10;
 constexpr uint32_t kFeatures = wire::v1::CHUNK_DELTAS | wire::v1::PAST | wire::v1::NODES |
                                wire::v1::DOWNLOAD_DELTAS | wire::v1::SHORT_NODES |
                                wire::v1::RETENTION | wire::v1::BATCH_DELTAS |
-                               wire::v1::BATCH_DELETES | wire::v1::OLD_COPIES;
+                               wire::v1::BATCH_DELETES | wire::v1::OLD_COPIES | wire::v1::ROOTS;
 constexpr absl::Duration kKeepAlive = absl::Seconds(15);
 
 absl::Status Violation(absl::string_view what) {

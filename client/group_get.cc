@@ -40,6 +40,7 @@ absl::Status GroupGet::Drain() {
 absl::Status GroupGet::Start(Flight* flight) {
   DRAY_ASSIGN_OR_RETURN(auto connection, channel_->Connect());
   wire::v1::Get get;
+  get.set_brief(true);
   for (SmallGet& file : flight->files) {
     file.named = 0;
     *get.add_items()->mutable_version() = ReferenceTo(file.remote);

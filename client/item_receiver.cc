@@ -14,8 +14,7 @@ absl::StatusOr<std::unique_ptr<ItemReceiver>> ItemReceiver::Make(
     const SmallGet& file, const wire::v1::GetItems::Item& item, Tracker* tracker) {
   std::unique_ptr<ItemReceiver> receiver(new ItemReceiver(file, tracker));
   const RemoteFile& remote = file.remote;
-  if (item.version().root() != remote.version.root() ||
-      item.version().metadata().size() != remote.size_bytes()) {
+  if (item.version().root() != remote.version.root()) {
     return LossOf(remote, "the server answers with another version than was asked for");
   }
   uint64_t coming = remote.size_bytes();

@@ -48,6 +48,21 @@ absl::Status ReceiveVersions(Channel* channel, FrameType type,
   }
 }
 
+// Of the paths in one GetRoots: its frame stays below its limit.
+constexpr size_t kMaxQuestionBytes = 512 << 10;
+
+absl::Status TakeRoots(const wire::v1::Roots& answer, int count,
+                       std::vector<std::optional<Root>>* roots) {
+  if (answer.roots().size() != static_cast<size_t>(count) * kDigestBytes) {
+    return absl::InternalError("the server broke the protocol: not one root for each version");
+  }
+  for (size_t at = 0; at < answer.roots().size(); at += kDigestBytes) {
+    const auto root = Root::FromBytes(std::string_view(answer.roots()).substr(at, kDigestBytes));
+    roots->push_back(*root == Root() ? std::nullopt : root);
+  }
+  return absl::OkStatus();
+}
+
 // More rules than any server keeps.
 constexpr size_t kMaxRules = 10'000;
 
@@ -129,6 +144,25 @@ absl::Status ListHistory(const Operation& operation, Channel* channel, const std
     if (status.ok() || !refused.ok()) return status;
     DRAY_RETURN_IF_ERROR(retrier.AfterFailure(status));
   }
+}
+
+absl::StatusOr<std::vector<std::optional<Root>>> AskRoots(
+    const Operation& operation, Channel* channel, absl::Span<const wire::v1::VersionRef> versions) {
+  std::vector<std::optional<Root>> roots;
+  while (roots.size() < versions.size()) {
+    wire::v1::GetRoots question;
+    size_t path_bytes = 0;
+    for (const wire::v1::VersionRef& version : versions.subspan(roots.size(), kMaxBatchItems)) {
+      path_bytes += version.path().size();
+      if (path_bytes > kMaxQuestionBytes) break;  // one alone is far shorter
+      *question.add_versions() = version;
+    }
+    wire::v1::Roots answer;
+    DRAY_RETURN_IF_ERROR(Ask(operation, channel, FrameType::kGetRoots, question, FrameType::kRoots,
+                             &answer, wire::v1::ROOTS));
+    DRAY_RETURN_IF_ERROR(TakeRoots(answer, question.versions_size(), &roots));
+  }
+  return roots;
 }
 
 absl::StatusOr<std::vector<wire::v1::Retention>> ListRetentionRules(const Operation& operation,

@@ -4,10 +4,13 @@
 #include <google/protobuf/message_lite.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "client/channel.h"
+#include "core/base/ids.h"
 #include "core/base/status.h"
 #include "core/framing/frame.h"
 #include "dray/wire/v1/wire.pb.h"
@@ -35,6 +38,11 @@ absl::Status ListVersions(const Operation& operation, Channel* channel, const wi
 
 absl::Status ListHistory(const Operation& operation, Channel* channel, const std::string& path,
                          const OnVersion& on_version);
+
+// The roots of versions, in their order; nothing for one that is gone, or no file. UNIMPLEMENTED
+// from a server that does not know of ROOTS.
+absl::StatusOr<std::vector<std::optional<Root>>> AskRoots(
+    const Operation& operation, Channel* channel, absl::Span<const wire::v1::VersionRef> versions);
 
 // Every rule of retention, in byte order of their paths. UNIMPLEMENTED from a server that knows
 // none.

@@ -434,6 +434,17 @@ TEST_F(SyncTest, SmallChangesInSmallFilesMoveLittle) {
   EXPECT_THAT(Differences(source_, back_), IsEmpty());
 }
 
+// What a list tells of a file is its name, size and time.
+TEST_F(SyncTest, WhereNothingChangedAListMoves) {
+  constexpr int kFiles = 2000;
+  for (int i = 0; i < kFiles; ++i) {
+    WriteFile(source_ + "/" + std::to_string(i), std::to_string(i));
+  }
+  ExpectRoundTrip();
+  EXPECT_LT(BytesMoved(Up({"--delete", "--json", "--stats"})), kFiles * 20);
+  EXPECT_LT(BytesMoved(Down({"--delete", "--json", "--stats"})), kFiles * 20);
+}
+
 TEST_F(SyncTest, AMovedFolderCostsItsNames) {
   MakeFolder(source_ + "/old");
   for (int i = 0; i < 300; ++i) {
@@ -489,17 +500,19 @@ TEST_F(SyncTest, ACopyOfWhatIsThereCostsItsName) {
 
 // The server's word is for what a file was when it was put: what is here is read.
 TEST_F(SyncTest, WhatLooksLikeACopyIsReadFirst) {
-  WriteFile(source_ + "/one", "contents");
+  const std::string contents(1000, 'c');
+  const std::string others(1000, 'o');
+  WriteFile(source_ + "/one", contents);
   SetMtime(source_ + "/one", 1'000'000'000, 5);
   ExpectRoundTrip();
-  WriteFile(back_ + "/one", "CONTENTS");  // unseen: size and time are as they were
+  WriteFile(back_ + "/one", others);  // unseen: size and time are as they were
   SetMtime(back_ + "/one", 1'000'000'000, 5);
   MakeFolder(source_ + "/folder");
-  WriteFile(source_ + "/folder/two", "contents");
+  WriteFile(source_ + "/folder/two", contents);
   Check(Up());
   Check(Down());
-  EXPECT_EQ(ReadFile(back_ + "/folder/two"), "contents");
-  EXPECT_EQ(ReadFile(back_ + "/one"), "CONTENTS");
+  EXPECT_EQ(ReadFile(back_ + "/folder/two"), contents);
+  EXPECT_EQ(ReadFile(back_ + "/one"), others);
 }
 
 TEST_F(SyncTest, WhatLooksLikeAMovedFileIsReadFirst) {

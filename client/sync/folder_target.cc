@@ -11,9 +11,13 @@
 #include "client/group_get.h"
 #include "client/part_name.h"
 #include "core/base/path.h"
+#include "core/framing/frame.h"
 
 namespace dray {
 namespace {
+
+// Files whose contents come to more than this do not wait for others before they are got.
+constexpr uint64_t kRootlessBytes = 8 << 20;
 
 // Whether a part file belongs to a get that goes on.
 bool InUse(int parent, const std::string& name) {
@@ -83,7 +87,7 @@ absl::Status FolderTarget::MakeLink(const SyncEntry& entry) {
   return context_->base->SetLinkTime(entry.name, entry.mtime_ns);
 }
 
-absl::StatusOr<RemoteFile> FolderTarget::FileOf(const SyncEntry& entry) const {
+RemoteFile FolderTarget::FileOf(const SyncEntry& entry) const {
   RemoteFile file = {.version = {},
                      .base = context_->base,
                      .name = entry.name,
@@ -93,6 +97,11 @@ absl::StatusOr<RemoteFile> FolderTarget::FileOf(const SyncEntry& entry) const {
   file.version.set_number(entry.version);
   file.version.set_root(entry.root);
   *file.version.mutable_metadata() = MetadataOf(entry);
+  return file;
+}
+
+absl::StatusOr<RemoteFile> FolderTarget::CheckedFileOf(const SyncEntry& entry) const {
+  RemoteFile file = FileOf(entry);
   DRAY_RETURN_IF_ERROR(CheckVersion(&file));
   if (!IsPartName(entry.name)) return file;
   return absl::FailedPreconditionError(
@@ -102,14 +111,34 @@ absl::StatusOr<RemoteFile> FolderTarget::FileOf(const SyncEntry& entry) const {
 }
 
 absl::Status FolderTarget::SetFile(const SyncEntry& entry) {
-  DRAY_ASSIGN_OR_RETURN(const RemoteFile file, FileOf(entry));
+  const RemoteFile file = FileOf(entry);
   DRAY_ASSIGN_OR_RETURN(const UniqueFd fd, OpenExisting(file));
   return WithContext(SetMetadata(fd.get(), file.version.metadata(), get_options_),
                      EscapeName(file.local));
 }
 
-absl::Status FolderTarget::Get(const SyncEntry& entry) {
-  auto file = FileOf(entry);
+absl::Status FolderTarget::Get(SyncEntry entry) {
+  if (!entry.root.empty()) return AddToSession(entry);
+  rootless_bytes_ += entry.size_bytes;
+  rootless_.push_back(std::move(entry));
+  const bool enough = rootless_.size() == kMaxBatchItems || rootless_bytes_ >= kRootlessBytes;
+  return enough ? GetRootless() : absl::OkStatus();
+}
+
+absl::Status FolderTarget::GetRootless() {
+  std::vector<SyncEntry> files = std::exchange(rootless_, {});
+  rootless_bytes_ = 0;
+  DRAY_RETURN_IF_ERROR(context_->LearnRoots(absl::MakeSpan(files)));
+  for (const SyncEntry& file : files) DRAY_RETURN_IF_ERROR(AddToSession(file));
+  return absl::OkStatus();
+}
+
+absl::Status FolderTarget::AddToSession(const SyncEntry& entry) {
+  if (entry.root.empty()) {
+    context_->ReportFailed(entry, absl::NotFoundError("it is gone from the server; sync again"));
+    return absl::OkStatus();
+  }
+  auto file = CheckedFileOf(entry);
   if (!file.ok()) {
     context_->ReportFailed(entry, file.status());
     return absl::OkStatus();
@@ -126,27 +155,44 @@ void FolderTarget::Considered(bool removes) {
 }
 
 absl::StatusOr<bool> FolderTarget::MakeLocally(const SyncEntry& entry) {
-  if (moves_.empty()) return false;
-  DRAY_ASSIGN_OR_RETURN(const RemoteFile file, FileOf(entry));
+  if (entry.root.empty()) return false;
+  DRAY_ASSIGN_OR_RETURN(const RemoteFile file, CheckedFileOf(entry));
   return moves_.Make(file, get_options_, removes_);
 }
 
 absl::Status FolderTarget::GetHeld() {
   const SpillList held = std::exchange(held_, {});
-  return held.ForEach([&](std::string_view bytes) -> absl::Status {
+  std::vector<SyncEntry> entries;
+  DRAY_RETURN_IF_ERROR(held.ForEach([&](std::string_view bytes) -> absl::Status {
+    SyncEntry entry = DecodeRecord(bytes).entry;
+    if (moves_.empty()) return Get(std::move(entry));
+    entries.push_back(std::move(entry));
+    return entries.size() < kMaxBatchItems ? absl::OkStatus()
+                                           : MakeOrGet(std::exchange(entries, {}));
+  }));
+  return MakeOrGet(std::move(entries));
+}
+
+absl::Status FolderTarget::MakeOrGet(std::vector<SyncEntry> entries) {
+  DRAY_RETURN_IF_ERROR(context_->LearnRoots(absl::MakeSpan(entries)));
+  DRAY_RETURN_IF_ERROR(moves_.Prepare(*context_, entries));
+  for (const SyncEntry& entry : entries) {
     DRAY_RETURN_IF_ERROR(context_->operation->cancellation->Check());
-    const SyncEntry entry = DecodeRecord(bytes).entry;
     const auto made = MakeLocally(entry);
     // What cannot be made of something here can still be got, or fails again and is told.
-    if (!made.ok() || !*made) return Get(entry);
+    if (!made.ok() || !*made) {
+      DRAY_RETURN_IF_ERROR(AddToSession(entry));
+      continue;
+    }
     context_->operation->tracker->AddDone(static_cast<int64_t>(entry.size_bytes));
     context_->ReportDone(entry);
-    return absl::OkStatus();
-  });
+  }
+  return absl::OkStatus();
 }
 
 absl::Status FolderTarget::Settle() {
   if (considered_) DRAY_RETURN_IF_ERROR(GetHeld());
+  DRAY_RETURN_IF_ERROR(GetRootless());
   if (session_ == nullptr) return absl::OkStatus();
   const absl::Status status = session_->Finish();
   session_.reset();

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "client/get_session.h"
 #include "client/jobs.h"
@@ -34,11 +35,16 @@ class FolderTarget : public SyncTarget {
   absl::Status MakeEntry(const SyncRecord& record);
   absl::Status MakeLink(const SyncEntry& entry);
   absl::Status SetFile(const SyncEntry& entry);
-  absl::Status Get(const SyncEntry& entry);
+  // Gets the file, once its root is known.
+  absl::Status Get(SyncEntry entry);
+  absl::Status GetRootless();
+  absl::Status AddToSession(const SyncEntry& entry);
   // Makes of local files what of the held ones can be, and gets the others.
   absl::Status GetHeld();
+  absl::Status MakeOrGet(std::vector<SyncEntry> entries);
   absl::StatusOr<bool> MakeLocally(const SyncEntry& entry);
-  absl::StatusOr<RemoteFile> FileOf(const SyncEntry& entry) const;
+  RemoteFile FileOf(const SyncEntry& entry) const;
+  absl::StatusOr<RemoteFile> CheckedFileOf(const SyncEntry& entry) const;
   absl::Status Unlink(const SyncEntry& entry);
   // The folder that holds `name` can be written to from now on.
   absl::Status OpenUp(const std::string& name);
@@ -47,6 +53,9 @@ class FolderTarget : public SyncTarget {
   SyncContext* const context_;
   GetOptions get_options_;
   std::unique_ptr<GetSession> session_;
+  // To be got; their roots are asked for together.
+  std::vector<SyncEntry> rootless_;
+  uint64_t rootless_bytes_ = 0;  // of contents
   // Missing files wait until it is known what could be moved or copied to their names.
   SpillList held_;
   LocalMoves moves_;  // the merging thread's until `considered_`

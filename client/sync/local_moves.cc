@@ -6,25 +6,27 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "client/file_hasher.h"
 #include "client/sync/record.h"
-#include "core/base/bytes.h"
 #include "core/base/path.h"
 #include "core/chunking/tree_builder.h"
+#include "core/framing/frame.h"
 
 namespace dray {
 namespace {
 
 constexpr size_t kMaxCandidates = size_t{1} << 18;
 // Kept files that are tried for one that is missing, each of which turns out to be another by now.
-constexpr int kMaxTries = 4;
+constexpr size_t kMaxTries = 4;
+// What asking for the root of one file moves, about. Kept files of which the questions cost more
+// than a missing file has are not asked about.
+constexpr uint64_t kQuestionBytes = 80;
 
 absl::StatusOr<UniqueFd> OpenFile(const BeneathFolder& base, const SyncEntry& entry) {
   return base.Open(entry.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
 }
-
-uint64_t PrefixOf(const Root& root) { return LoadBigEndian<uint64_t>(root.data()); }
 
 // Whether the file is as it was when it was told of.
 bool IsAsTold(int fd, const SyncEntry& entry, struct stat* status) {
@@ -69,45 +71,70 @@ absl::StatusOr<bool> CopyFile(int fd, const RemoteFile& file, const GetOptions& 
 
 }  // namespace
 
-absl::Status LocalMoves::AddExtra(const SyncEntry& extra) {
-  if (!extra.file() || extra.size_bytes == 0 || candidates_.size() >= kMaxCandidates) {
+absl::Status LocalMoves::Candidates::Add(const SyncEntry& entry) {
+  if (!entry.file() || entry.size_bytes == 0 || candidates_.size() >= kMaxCandidates) {
     return absl::OkStatus();
   }
   DRAY_ASSIGN_OR_RETURN(const uint64_t place,
-                        entries_.Append(EncodeRecord({.change = {}, .entry = extra})));
-  candidates_.push_back({extra.size_bytes, place});
+                        entries_.Append(EncodeRecord({.change = {}, .entry = entry})));
+  candidates_.push_back({entry.size_bytes, place});
   sorted_ = false;
   return absl::OkStatus();
 }
 
-absl::Status LocalMoves::AddKept(const SyncEntry& source) {
-  const auto root = Root::FromBytes(source.root);
-  if (!source.file() || source.size_bytes == 0 || !root || kept_.size() >= kMaxCandidates) {
-    return absl::OkStatus();
+absl::Span<const LocalMoves::Candidate> LocalMoves::Candidates::TakeOfSize(uint64_t size_bytes) {
+  if (!sizes_taken_.insert(size_bytes).second) return {};
+  if (!sorted_) std::sort(candidates_.begin(), candidates_.end());
+  sorted_ = true;
+  const auto first =
+      std::lower_bound(candidates_.begin(), candidates_.end(), Candidate{.size_bytes = size_bytes});
+  const auto last =
+      std::lower_bound(first, candidates_.end(), Candidate{.size_bytes = size_bytes + 1});
+  return {candidates_.data() + (first - candidates_.begin()), static_cast<size_t>(last - first)};
+}
+
+absl::StatusOr<SyncEntry> LocalMoves::Candidates::At(uint64_t place) const {
+  DRAY_ASSIGN_OR_RETURN(const std::string bytes, entries_.At(place));
+  return DecodeRecord(bytes).entry;
+}
+
+absl::Status LocalMoves::Prepare(const SyncContext& context, absl::Span<const SyncEntry> missing) {
+  std::vector<SyncEntry> asked;
+  std::vector<uint64_t> places;
+  for (const SyncEntry& file : missing) {
+    const absl::Span<const Candidate> candidates = kept_.TakeOfSize(file.size_bytes);
+    const bool cheap = candidates.size() * kQuestionBytes <= file.size_bytes;
+    for (const Candidate& candidate : candidates) {
+      DRAY_ASSIGN_OR_RETURN(SyncEntry kept, kept_.At(candidate.place));
+      if (kept.root.empty() && !cheap) break;
+      asked.push_back(std::move(kept));
+      places.push_back(candidate.place);
+      if (asked.size() < kMaxBatchItems) continue;
+      DRAY_RETURN_IF_ERROR(TakeRoots(context, std::exchange(asked, {}), places));
+      places.clear();
+    }
   }
-  DRAY_ASSIGN_OR_RETURN(const uint64_t place, kept_names_.Append(source.name));
-  kept_.push_back({PrefixOf(*root), place});
-  kept_sorted_ = false;
+  return TakeRoots(context, std::move(asked), places);
+}
+
+absl::Status LocalMoves::TakeRoots(const SyncContext& context, std::vector<SyncEntry> kept,
+                                   const std::vector<uint64_t>& places) {
+  DRAY_RETURN_IF_ERROR(context.LearnRoots(absl::MakeSpan(kept)));
+  for (size_t i = 0; i < kept.size(); ++i) {
+    const auto root = Root::FromBytes(kept[i].root);
+    if (root) kept_places_[*root].push_back(places[i]);
+  }
   return absl::OkStatus();
 }
 
 absl::Status LocalMoves::ReadAll(const BeneathFolder& base, uint64_t size_bytes) {
-  if (!sorted_) {
-    std::sort(candidates_.begin(), candidates_.end(),
-              [](const Candidate& a, const Candidate& b) { return a.size_bytes < b.size_bytes; });
-    sorted_ = true;
-  }
-  if (!sizes_read_.insert(size_bytes).second) return absl::OkStatus();
-  auto candidate =
-      std::lower_bound(candidates_.begin(), candidates_.end(), size_bytes,
-                       [](const Candidate& one, uint64_t size) { return one.size_bytes < size; });
-  for (; candidate != candidates_.end() && candidate->size_bytes == size_bytes; ++candidate) {
-    DRAY_ASSIGN_OR_RETURN(const std::string bytes, entries_.At(candidate->place));
-    const auto fd = OpenFile(base, DecodeRecord(bytes).entry);
+  for (const Candidate& candidate : extras_.TakeOfSize(size_bytes)) {
+    DRAY_ASSIGN_OR_RETURN(const SyncEntry extra, extras_.At(candidate.place));
+    const auto fd = OpenFile(base, extra);
     if (!fd.ok()) continue;
     uint64_t chunks = 0;
     const auto root = RootOfFile(fd->get(), &chunks);
-    if (root.ok()) places_[*root].push_back(candidate->place);
+    if (root.ok()) extra_places_[*root].push_back(candidate.place);
   }
   return absl::OkStatus();
 }
@@ -119,14 +146,12 @@ absl::StatusOr<bool> LocalMoves::Make(const RemoteFile& file, const GetOptions& 
 }
 
 absl::StatusOr<bool> LocalMoves::MakeOfKept(const RemoteFile& file, const GetOptions& options) {
-  if (!kept_sorted_) std::sort(kept_.begin(), kept_.end());
-  kept_sorted_ = true;
-  const uint64_t prefix = PrefixOf(file.root);
-  auto kept = std::lower_bound(kept_.begin(), kept_.end(), Kept{.root_prefix = prefix});
-  for (int i = 0; i < kMaxTries && kept != kept_.end() && kept->root_prefix == prefix;
-       ++i, ++kept) {
-    DRAY_ASSIGN_OR_RETURN(const std::string name, kept_names_.At(kept->place));
-    const auto fd = OpenFile(*file.base, {.name = name});
+  const auto found = kept_places_.find(file.root);
+  if (found == kept_places_.end()) return false;
+  const std::vector<uint64_t>& places = found->second;
+  for (size_t i = 0; i < std::min(places.size(), kMaxTries); ++i) {
+    DRAY_ASSIGN_OR_RETURN(const SyncEntry kept, kept_.At(places[i]));
+    const auto fd = OpenFile(*file.base, kept);
     struct stat status;
     if (!fd.ok() || ::fstat(fd->get(), &status) != 0 || !S_ISREG(status.st_mode) ||
         static_cast<uint64_t>(status.st_size) != file.size_bytes()) {
@@ -141,14 +166,13 @@ absl::StatusOr<bool> LocalMoves::MakeOfKept(const RemoteFile& file, const GetOpt
 absl::StatusOr<bool> LocalMoves::MakeOfExtra(const RemoteFile& file, const GetOptions& options,
                                              bool may_move) {
   DRAY_RETURN_IF_ERROR(ReadAll(*file.base, file.size_bytes()));
-  const auto found = places_.find(file.root);
-  if (found == places_.end()) return false;
+  const auto found = extra_places_.find(file.root);
+  if (found == extra_places_.end()) return false;
   std::vector<uint64_t>& places = found->second;
   while (!places.empty()) {
-    DRAY_ASSIGN_OR_RETURN(const std::string bytes, entries_.At(places.back()));
+    DRAY_ASSIGN_OR_RETURN(const SyncEntry extra, extras_.At(places.back()));
     bool moved = false;
-    DRAY_ASSIGN_OR_RETURN(const bool made,
-                          MakeOf(DecodeRecord(bytes).entry, file, options, may_move, &moved));
+    DRAY_ASSIGN_OR_RETURN(const bool made, MakeOf(extra, file, options, may_move, &moved));
     if (!made || moved) places.pop_back();
     if (made) return true;
   }

@@ -18,7 +18,7 @@ namespace dray {
 class RemoteCursor : public TreeCursor {
  public:
   // `operation` outlives this. "" is the server's top.
-  // `roots`: of files are asked for; else they are told, empty, by new servers.
+  // `roots`: of files are asked for; else only servers that know no brief lists tell them.
   RemoteCursor(const Operation& operation, std::string path, bool roots);
   ~RemoteCursor() override;
 

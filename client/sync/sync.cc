@@ -4,8 +4,9 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <memory>
-#include <thread>
+#include <system_error>
 #include <utility>
 
 #include "client/names.h"
@@ -53,6 +54,25 @@ absl::StatusOr<std::optional<SyncEntry>> RemoteTop(const Operation& operation,
       .kind = wire::v1::FOLDER, .mode = metadata.mode() & 07777, .mtime_ns = metadata.mtime_ns()});
 }
 
+// Roots are most of a list's bytes: they are told with it where each of them is needed, or where
+// the server cannot be asked for some of them.
+absl::StatusOr<bool> ListsRoots(const Operation& operation, const SyncJob& job,
+                                const SyncOptions& options) {
+  if (options.checksum) return true;
+  if (job.direction == SyncJob::Direction::kUpload || options.dry_run) return false;
+  std::error_code error;
+  const bool any_here = !std::filesystem::is_empty(job.local, error) && !error;
+  if (!any_here) return true;
+  const ChannelPool::Borrowed channel = operation.channels->Borrow();
+  bool may_ask = false;
+  DRAY_RETURN_IF_ERROR(operation.MakeRetrier().Run([&]() -> absl::Status {
+    DRAY_ASSIGN_OR_RETURN(const auto connection, channel->Connect());
+    may_ask = connection->Knows(wire::v1::ROOTS);
+    return absl::OkStatus();
+  }));
+  return !may_ask;
+}
+
 absl::Status NoSource(const std::string& shown) {
   return absl::NotFoundError(absl::StrCat("there is no ", shown, "; nothing was changed"));
 }
@@ -67,6 +87,7 @@ absl::Status SyncAll(const Operation& operation, const SyncJob& job, const SyncO
   DRAY_ASSIGN_OR_RETURN(const auto remote, RemoteTop(operation, job.remote));
   if (!upload && !remote) return NoSource(absl::StrCat(":/", EscapeName(job.remote)));
   SyncContext context = {&operation, &job, &options, nullptr};
+  DRAY_ASSIGN_OR_RETURN(context.lists_roots, ListsRoots(operation, job, options));
   if (local) {
     DRAY_ASSIGN_OR_RETURN(auto base, BeneathFolder::Open(job.local));
     context.base = std::make_shared<const BeneathFolder>(std::move(base));

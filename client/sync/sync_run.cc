@@ -43,8 +43,7 @@ std::unique_ptr<TreeCursor> SyncRun::LocalSide(bool exists) {
 
 std::unique_ptr<TreeCursor> SyncRun::RemoteSide(bool exists) const {
   if (!exists) return std::make_unique<EmptyCursor>();
-  return std::make_unique<RemoteCursor>(operation_, context_->job->remote,
-                                        !upload_ || options_.checksum);
+  return std::make_unique<RemoteCursor>(operation_, context_->job->remote, context_->lists_roots);
 }
 
 MergeOptions SyncRun::OptionsOfMerge() {

@@ -1,5 +1,8 @@
 #include "client/sync/sync_target.h"
 
+#include <vector>
+
+#include "client/names.h"
 #include "core/base/path.h"
 
 namespace dray {
@@ -17,6 +20,25 @@ std::string SyncContext::LocalName(const std::string& name) const { return Join(
 
 std::string SyncContext::RemoteName(const std::string& name) const {
   return Join(job->remote, name);
+}
+
+absl::Status SyncContext::LearnRoots(absl::Span<SyncEntry> files) const {
+  std::vector<SyncEntry*> rootless;
+  std::vector<wire::v1::VersionRef> questions;
+  for (SyncEntry& file : files) {
+    if (!file.root.empty()) continue;
+    rootless.push_back(&file);
+    wire::v1::VersionRef& question = questions.emplace_back();
+    question.set_path(RemoteName(file.name));
+    question.set_number(file.version);
+  }
+  if (rootless.empty()) return absl::OkStatus();
+  const ChannelPool::Borrowed channel = operation->channels->Borrow();
+  DRAY_ASSIGN_OR_RETURN(const auto roots, AskRoots(*operation, channel.get(), questions));
+  for (size_t i = 0; i < roots.size(); ++i) {
+    if (roots[i]) rootless[i]->root = std::string(roots[i]->view());
+  }
+  return absl::OkStatus();
 }
 
 void SyncContext::ReportFailed(const SyncEntry& entry, const absl::Status& status) const {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/types/span.h"
 #include "client/beneath_folder.h"
 #include "client/channel.h"
 #include "client/sync/record.h"
@@ -19,10 +20,14 @@ struct SyncContext {
   const SyncJob* job = nullptr;
   const SyncOptions* options = nullptr;
   std::shared_ptr<const BeneathFolder> base;  // the local side; null where there is none yet
+  // The server's list tells the roots of files. Else those that are needed are asked for.
+  bool lists_roots = false;
 
   // What a name is called here and there.
   std::string LocalName(const std::string& name) const;
   std::string RemoteName(const std::string& name) const;
+  // Asks the server for the roots of those files that have none yet. What is gone there keeps none.
+  absl::Status LearnRoots(absl::Span<SyncEntry> files) const;
   void ReportFailed(const SyncEntry& entry, const absl::Status& status) const;
   void ReportDone(const SyncEntry& entry) const;
 };

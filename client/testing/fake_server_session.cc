@@ -98,6 +98,9 @@ bool FakeServer::Session::Serve() {
     case FrameType::kGetNodes:
       GetNodes();
       return true;
+    case FrameType::kGetRoots:
+      GetRoots();
+      return true;
     case FrameType::kList:
       List();
       return true;
@@ -279,7 +282,11 @@ bool FakeServer::Session::Get() {
       item->mutable_error()->set_message("there is no such file");
       continue;
     }
-    *item->mutable_version() = *version;
+    if (get.brief()) {
+      item->mutable_version()->set_root(version->root());
+    } else {
+      *item->mutable_version() = *version;
+    }
     uint64_t offset = 0;
     for (const Chunk& chunk : server_.ChunksOf(version->root())) {
       const uint64_t end = offset + chunk.length;
@@ -442,6 +449,18 @@ void FakeServer::Session::GetEntries() {
   Answer(FrameType::kEntries, entries);
 }
 
+void FakeServer::Session::GetRoots() {
+  const auto question = Parse<wire::v1::GetRoots>();
+  wire::v1::Roots roots;
+  for (const wire::v1::VersionRef& asked : question.versions()) {
+    const auto* version = server_.Newest(asked.path());
+    const bool there = version != nullptr && version->number() == asked.number() &&
+                       version->metadata().kind() == wire::v1::FILE;
+    roots.mutable_roots()->append(there ? version->root() : std::string(kDigestBytes, '\0'));
+  }
+  Answer(FrameType::kRoots, roots);
+}
+
 void FakeServer::Session::AnswerVersions(const std::vector<wire::v1::Version>& versions) {
   wire::v1::Versions answer;
   for (const wire::v1::Version& version : versions) {
@@ -463,6 +482,7 @@ void FakeServer::Session::List() {
     if (path.compare(0, prefix.size(), prefix) != 0 || server_.Newest(path) == nullptr) continue;
     if (!question.recursive() && path.find('/', prefix.size()) != std::string::npos) continue;
     found.push_back(versions.back());
+    if (question.brief() && !question.roots()) found.back().clear_root();
   }
   std::sort(found.begin(), found.end(),
             [](const auto& a, const auto& b) { return ListedBefore(a.path(), b.path()); });

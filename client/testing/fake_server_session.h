@@ -96,6 +96,7 @@ class FakeServer::Session {
   std::optional<std::string> BaseOf(const wire::v1::GetBase& base)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_);
   void GetNodes() ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_);
+  void GetRoots() ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_);
   void GetEntries() ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_);
   void List() ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_);
   void History() ABSL_EXCLUSIVE_LOCKS_REQUIRED(server_.mu_);

@@ -70,6 +70,10 @@ const char* KnownName(FrameType type) {
       return "Nodes";
     case FrameType::kGetDelta:
       return "GetDelta";
+    case FrameType::kGetRoots:
+      return "GetRoots";
+    case FrameType::kRoots:
+      return "Roots";
     case FrameType::kList:
       return "List";
     case FrameType::kVersions:

@@ -57,6 +57,8 @@ enum class FrameType : uint8_t {
   kGetNodes = 0x35,
   kNodes = 0x36,
   kGetDelta = 0x37,
+  kGetRoots = 0x38,
+  kRoots = 0x39,
   kList = 0x40,
   kVersions = 0x41,
   kStat = 0x42,

@@ -63,6 +63,10 @@ MessagePtr NewMessageOf(FrameType type) {
       return New<wire::v1::GetNodes>();
     case FrameType::kNodes:
       return New<wire::v1::Nodes>();
+    case FrameType::kGetRoots:
+      return New<wire::v1::GetRoots>();
+    case FrameType::kRoots:
+      return New<wire::v1::Roots>();
     case FrameType::kGetDelta:
       return New<wire::v1::GetDelta>();
     case FrameType::kList:

@@ -176,6 +176,42 @@ TEST_F(DeltaDownloadTest, NodesComeByTheirIds) {
   }
 }
 
+TEST_F(DeltaDownloadTest, RootsComeForVersions) {
+  wire::v1::GetRoots get;
+  const auto ask = [&](const std::string& path, uint64_t number) {
+    get.add_versions()->set_path(path);
+    get.mutable_versions()->rbegin()->set_number(number);
+  };
+  ask("file", 2);
+  ask("nobody", 0);
+  ask("file", 1);
+  ask("file", 3);
+  ask("file", 0);
+  auto answer = client_.Call(FrameType::kGetRoots, kRequest, get, FrameType::kRoots);
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  const std::string none(kDigestBytes, '\0');
+  const std::string now(edited_.root.view());
+  EXPECT_EQ(answer->As<wire::v1::Roots>().roots(),
+            now + none + std::string(old_.root.view()) + none + now);
+  while (get.versions_size() < 256) ask("file", 0);
+  answer = client_.Call(FrameType::kGetRoots, kRequest, get, FrameType::kRoots);
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->As<wire::v1::Roots>().roots().size(), 256 * kDigestBytes);
+}
+
+TEST_F(DeltaDownloadTest, RootsOfNoneOfTooManyAndOfNoNamesAreRefused) {
+  const auto code = [this](const wire::v1::GetRoots& get) {
+    return client_.Call(FrameType::kGetRoots, kRequest, get, FrameType::kRoots).status().code();
+  };
+  wire::v1::GetRoots get;
+  EXPECT_EQ(code(get), absl::StatusCode::kInvalidArgument);
+  for (int i = 0; i < 257; ++i) get.add_versions()->set_path("file");
+  EXPECT_EQ(code(get), absl::StatusCode::kInvalidArgument);
+  get.Clear();
+  get.add_versions()->set_path("../file");
+  EXPECT_EQ(code(get), absl::StatusCode::kInvalidArgument);
+}
+
 TEST_F(DeltaDownloadTest, NodesComeAsWhatDiffersFromThoseThatTheClientHas) {
   const std::string content = RandomContent(4'000'000, 4);
   const TestFile before(content);

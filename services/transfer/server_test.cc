@@ -48,6 +48,20 @@ TEST_F(ServerTest, WhatIsUploadedIsDownloaded) {
   EXPECT_EQ(got->items.items(0).version().root(), file.root.view());
 }
 
+TEST_F(ServerTest, ABriefAnswerTellsOfVersionsTheirRootsAlone) {
+  const TestFile file(RandomContent(50'000, 2));
+  ASSERT_TRUE(Upload(&client_, kRequest, "file", file).ok());
+  wire::v1::Get get;
+  get.set_brief(true);
+  get.add_items()->mutable_version()->set_path("file");
+  const auto downloaded = DownloadAll(&client_, kRequest, get);
+  ASSERT_TRUE(downloaded.ok()) << downloaded.status();
+  wire::v1::Version root;
+  root.set_root(std::string(file.root.view()));
+  EXPECT_EQ(downloaded->items.items(0).version().SerializeAsString(), root.SerializeAsString());
+  EXPECT_EQ(downloaded->content, file.content);
+}
+
 TEST_F(ServerTest, KnownChunksAreNotAskedForAgain) {
   const std::string content = RandomContent(2'000'000, 2);
   ASSERT_TRUE(Upload(&client_, kRequest, "a", TestFile(content)).ok());

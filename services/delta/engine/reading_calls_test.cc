@@ -50,6 +50,7 @@ TEST_F(DeltaServiceTest, ResolveTellsTheChunksThatTouchRanges) {
       {{{offset_of(2500), file.chunks[2500].length_bytes}, {file.size - 1, 1}}, {2500, 4999}},
       {{{5, 10}, {20, 10}, {offset_of(3), 0}}, {0}},
       {{{file.size, 100}}, {}},
+      {{{0, 0}}, {}},
       {{{offset_of(4998), uint64_t{1} << 62}}, {4998, 4999}},
   };
   v1::ResolveRequest request;

@@ -32,7 +32,7 @@ constexpr std::chrono::milliseconds kLingerTime{2000};
 constexpr uint32_t kFeatures = wire::v1::CHUNK_DELTAS | wire::v1::PAST | wire::v1::NODES |
                                wire::v1::DOWNLOAD_DELTAS | wire::v1::SHORT_NODES |
                                wire::v1::RETENTION | wire::v1::BATCH_DELTAS |
-                               wire::v1::BATCH_DELETES | wire::v1::OLD_COPIES;
+                               wire::v1::BATCH_DELETES | wire::v1::OLD_COPIES | wire::v1::ROOTS;
 
 SteadyTime Now() { return std::chrono::steady_clock::now(); }
 
@@ -174,6 +174,7 @@ awaitable<absl::Status> Connection::DispatchRequest(const ReceivedFrame& frame) 
     case FrameType::kGet:
     case FrameType::kGetEntries:
     case FrameType::kGetNodes:
+    case FrameType::kGetRoots:
     case FrameType::kList:
     case FrameType::kStat:
     case FrameType::kHistory:

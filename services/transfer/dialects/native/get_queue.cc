@@ -178,7 +178,7 @@ awaitable<absl::Status> GetQueue::ServeOne(uint16_t request, wire::v1::Get get) 
   const ScopedCork cork(&connection_->transport());
   absl::Status status = absl::ResourceExhaustedError(
       "the answer is longer than a frame; ask for fewer files at once");
-  if (SendItems(request, *download, bases.get())) {
+  if (SendItems(request, *download, bases.get(), get.brief())) {
     status = co_await SendData(request, download.get(), bases.get());
   }
   if (!status.ok()) {
@@ -206,7 +206,8 @@ awaitable<absl::StatusOr<std::unique_ptr<OldCopies>>> GetQueue::FindOldCopies(wi
   co_return old_copies;
 }
 
-bool GetQueue::SendItems(uint16_t request, const Download& download, const DownloadBases* bases) {
+bool GetQueue::SendItems(uint16_t request, const Download& download, const DownloadBases* bases,
+                         bool brief) {
   wire::v1::GetItems items;
   for (const Download::Header& header : download.headers()) {
     wire::v1::GetItems::Item& to = *items.add_items();
@@ -214,7 +215,11 @@ bool GetQueue::SendItems(uint16_t request, const Download& download, const Downl
       *to.mutable_error() = connection_->MakeError(header.error);
       continue;
     }
-    *to.mutable_version() = header.version;
+    if (brief) {
+      to.mutable_version()->set_root(header.version.root());
+    } else {
+      *to.mutable_version() = header.version;
+    }
     to.set_same(header.same);
     to.set_data_bytes(header.data_bytes);
     to.set_entries(header.entries);

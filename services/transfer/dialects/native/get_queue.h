@@ -60,7 +60,8 @@ class GetQueue {
                                                    std::vector<SegmentRun> records);
   boost::asio::awaitable<absl::Status> SendTurn(uint16_t request, Download* download,
                                                 SegmentRunSender* sender);
-  bool SendItems(uint16_t request, const Download& download, const DownloadBases* bases);
+  bool SendItems(uint16_t request, const Download& download, const DownloadBases* bases,
+                 bool brief);
 
   Connection* const connection_;
   std::deque<Waiting> waiting_;

@@ -13,6 +13,7 @@
 #include "services/transfer/dialects/native/entries_request.h"
 #include "services/transfer/dialects/native/nodes_request.h"
 #include "services/transfer/dialects/native/retention_requests.h"
+#include "services/transfer/dialects/native/roots_request.h"
 #include "services/transfer/engine/delta_client.h"
 #include "services/transfer/engine/dialect_metrics.h"
 #include "services/transfer/engine/disk_pool.h"
@@ -276,6 +277,8 @@ void StartNameRequest(std::shared_ptr<Connection> connection, const ReceivedFram
           SendEntries);
     case FrameType::kGetNodes:
       return Start<wire::GetNodes>(connection, frame, CheckGetNodes, SendNodes);
+    case FrameType::kGetRoots:
+      return Start<wire::GetRoots>(connection, frame, CheckGetRoots, SendRoots);
     case FrameType::kSetRetention:
       return Start<wire::SetRetention>(
           connection, frame, [](const auto& set) { return CheckPath(set.retention().path()); },

@@ -9,7 +9,8 @@ class Connection;
 struct ReceivedFrame;
 
 // Starts to serve a request that moves no file data: List, Stat, History, Move, Delete, Restore,
-// SetRetention, ListRetentions, Status, GetEntries, GetNodes. REQUIRES: the request was begun.
+// SetRetention, ListRetentions, Status, GetEntries, GetNodes, GetRoots. REQUIRES: the request was
+// begun.
 void StartNameRequest(std::shared_ptr<Connection> connection, const ReceivedFrame& frame);
 
 }  // namespace dray::transfer::native
