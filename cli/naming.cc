@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <map>
 #include <utility>
 
 #include "core/base/file.h"
@@ -37,6 +38,21 @@ absl::StatusOr<bool> TakesIn(
       there == Standing::kNothing ? " does not exist: end it with \"/\" to make it" : " is none"));
 }
 
+// Refuses sources that get one name: which of them were there in the end would be chance.
+class TakenNames {
+ public:
+  absl::Status Take(const std::string& name, const std::string& source) {
+    const auto [taken, free] = sources_.try_emplace(name, source);
+    if (free) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        absl::StrCat(EscapeName(taken->second), " and ", EscapeName(source), " would both become ",
+                     EscapeName(name), "; give them folders of their own"));
+  }
+
+ private:
+  std::map<std::string, std::string> sources_;  // by the names that they get
+};
+
 }  // namespace
 
 absl::StatusOr<std::vector<PutJob>> NamePuts(
@@ -44,9 +60,11 @@ absl::StatusOr<std::vector<PutJob>> NamePuts(
     const std::function<absl::StatusOr<Standing>(const std::string& path)>& standing) {
   DRAY_ASSIGN_OR_RETURN(const bool into, TakesIn(target, sources.size() > 1, standing));
   std::vector<PutJob> jobs;
+  TakenNames taken;
   for (const std::string& source : sources) {
     if (source.empty()) return absl::InvalidArgumentError("a source has no name");
     jobs.push_back({source, into ? Into(target.path, LastName(source)) : target.path});
+    DRAY_RETURN_IF_ERROR(taken.Take(absl::StrCat(":/", jobs.back().remote), source));
   }
   return jobs;
 }
@@ -67,9 +85,11 @@ absl::StatusOr<std::vector<GetJob>> NameGets(const std::vector<RemoteName>& sour
                      exists ? " is none" : " does not exist: end it with \"/\" to make it"));
   }
   std::vector<GetJob> jobs;
+  TakenNames taken;
   for (const RemoteName& source : sources) {
     jobs.push_back(
         {.remote = source.path, .local = into ? Into(target, LastName(source.path)) : target});
+    DRAY_RETURN_IF_ERROR(taken.Take(jobs.back().local, absl::StrCat(":/", source.path)));
   }
   return jobs;
 }

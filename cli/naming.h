@@ -16,7 +16,8 @@ enum class Standing { kNothing, kFolder, kOther };
 
 // The rules of cp -r: a target that is a folder (it exists as one, or ends with "/") takes each
 // source in under the source's own last name; otherwise there is one source, and it gets the
-// target's name. Several sources need a folder. Sources "." and ".." stand for what they hold.
+// target's name. Several sources need a folder, and a name each: two that would get one name are
+// refused. Sources "." and ".." stand for what they hold.
 
 // `standing` is asked only where it matters.
 absl::StatusOr<std::vector<PutJob>> NamePuts(

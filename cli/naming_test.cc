@@ -11,6 +11,7 @@ namespace dray {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 RemoteName Remote(const std::string& text) { return *ParseRemoteName(text); }
 
@@ -71,6 +72,21 @@ TEST(NamePuts, SeveralSourcesNeedAFolder) {
   EXPECT_THAT(Puts({"a", "b"}, ":/new"), ElementsAre("INVALID_ARGUMENT"));
   EXPECT_THAT(Puts({"a", "b"}, ":/file"), ElementsAre("INVALID_ARGUMENT"));
   EXPECT_THAT(Puts({"a"}, ":/down"), ElementsAre("UNAVAILABLE"));
+}
+
+TEST(NamePuts, TwoSourcesOfOneNameAreRefused) {
+  EXPECT_THAT(Puts({"a/x", "b", "c/x"}, ":/dir"), ElementsAre("INVALID_ARGUMENT"));
+  EXPECT_THAT(Puts({"a/x/", "x"}, ":/"), ElementsAre("INVALID_ARGUMENT"));
+  EXPECT_THAT(std::string(NamePuts({"a/x", "c/x"}, Remote(":/dir"), Stand).status().message()),
+              HasSubstr("a/x and c/x would both become :/dir/x"));
+}
+
+TEST(NameGets, TwoSourcesOfOneNameAreRefused) {
+  const testing::ScratchTree tree;
+  tree.MakeFolder("dir");
+  const auto jobs = NameGets({Remote(":/a/x"), Remote(":/x")}, tree.Path("dir"));
+  EXPECT_EQ(jobs.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(jobs.status().message()), HasSubstr(":/a/x and :/x would both become"));
 }
 
 TEST(NameGets, FollowsTheRulesOfCopy) {
