@@ -154,12 +154,6 @@ void FolderTarget::Considered(bool removes) {
   removes_ = removes;
 }
 
-absl::StatusOr<bool> FolderTarget::MakeLocally(const SyncEntry& entry) {
-  if (entry.root.empty()) return false;
-  DRAY_ASSIGN_OR_RETURN(const RemoteFile file, CheckedFileOf(entry));
-  return moves_.Make(file, get_options_, removes_);
-}
-
 absl::Status FolderTarget::GetHeld() {
   const SpillList held = std::exchange(held_, {});
   std::vector<SyncEntry> entries;
@@ -175,18 +169,31 @@ absl::Status FolderTarget::GetHeld() {
 
 absl::Status FolderTarget::MakeOrGet(std::vector<SyncEntry> entries) {
   DRAY_RETURN_IF_ERROR(context_->LearnRoots(absl::MakeSpan(entries)));
-  DRAY_RETURN_IF_ERROR(moves_.Prepare(*context_, entries));
-  for (const SyncEntry& entry : entries) {
+  DRAY_RETURN_IF_ERROR(MakeLocally(&entries, [this](const RemoteFile& file) {
+    return moves_.MakeOfExtra(file, get_options_, removes_);
+  }));
+  DRAY_RETURN_IF_ERROR(moves_.PrepareKept(*context_, entries));
+  DRAY_RETURN_IF_ERROR(MakeLocally(
+      &entries, [this](const RemoteFile& file) { return moves_.MakeOfKept(file, get_options_); }));
+  for (const SyncEntry& entry : entries) DRAY_RETURN_IF_ERROR(AddToSession(entry));
+  return absl::OkStatus();
+}
+
+absl::Status FolderTarget::MakeLocally(std::vector<SyncEntry>* entries, const Maker& make) {
+  std::vector<SyncEntry> left;
+  for (SyncEntry& entry : *entries) {
     DRAY_RETURN_IF_ERROR(context_->operation->cancellation->Check());
-    const auto made = MakeLocally(entry);
     // What cannot be made of something here can still be got, or fails again and is told.
+    const auto file = CheckedFileOf(entry);
+    const auto made = file.ok() ? make(*file) : file.status();
     if (!made.ok() || !*made) {
-      DRAY_RETURN_IF_ERROR(AddToSession(entry));
+      left.push_back(std::move(entry));
       continue;
     }
     context_->operation->tracker->AddDone(static_cast<int64_t>(entry.size_bytes));
     context_->ReportDone(entry);
   }
+  *entries = std::move(left);
   return absl::OkStatus();
 }
 

@@ -1,6 +1,7 @@
 #ifndef DRAY_CLIENT_SYNC_FOLDER_TARGET_H_
 #define DRAY_CLIENT_SYNC_FOLDER_TARGET_H_
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,7 +43,9 @@ class FolderTarget : public SyncTarget {
   // Makes of local files what of the held ones can be, and gets the others.
   absl::Status GetHeld();
   absl::Status MakeOrGet(std::vector<SyncEntry> entries);
-  absl::StatusOr<bool> MakeLocally(const SyncEntry& entry);
+  using Maker = std::function<absl::StatusOr<bool>(const RemoteFile& file)>;
+  // Takes out those that `make` makes.
+  absl::Status MakeLocally(std::vector<SyncEntry>* entries, const Maker& make);
   RemoteFile FileOf(const SyncEntry& entry) const;
   absl::StatusOr<RemoteFile> CheckedFileOf(const SyncEntry& entry) const;
   absl::Status Unlink(const SyncEntry& entry);

@@ -20,8 +20,8 @@ namespace {
 constexpr size_t kMaxCandidates = size_t{1} << 18;
 // Kept files that are tried for one that is missing, each of which turns out to be another by now.
 constexpr size_t kMaxTries = 4;
-// What asking for the root of one file moves, about. Kept files of which the questions cost more
-// than a missing file has are not asked about.
+// What asking for the root of one file moves, about. Kept files are asked about where the questions
+// cost a quarter at most of what the missing file has; about as much is what getting it would cost.
 constexpr uint64_t kQuestionBytes = 80;
 
 absl::StatusOr<UniqueFd> OpenFile(const BeneathFolder& base, const SyncEntry& entry) {
@@ -98,12 +98,13 @@ absl::StatusOr<SyncEntry> LocalMoves::Candidates::At(uint64_t place) const {
   return DecodeRecord(bytes).entry;
 }
 
-absl::Status LocalMoves::Prepare(const SyncContext& context, absl::Span<const SyncEntry> missing) {
+absl::Status LocalMoves::PrepareKept(const SyncContext& context,
+                                     absl::Span<const SyncEntry> missing) {
   std::vector<SyncEntry> asked;
   std::vector<uint64_t> places;
   for (const SyncEntry& file : missing) {
     const absl::Span<const Candidate> candidates = kept_.TakeOfSize(file.size_bytes);
-    const bool cheap = candidates.size() * kQuestionBytes <= file.size_bytes;
+    const bool cheap = candidates.size() * kQuestionBytes <= file.size_bytes / 4;
     for (const Candidate& candidate : candidates) {
       DRAY_ASSIGN_OR_RETURN(SyncEntry kept, kept_.At(candidate.place));
       if (kept.root.empty() && !cheap) break;
@@ -137,12 +138,6 @@ absl::Status LocalMoves::ReadAll(const BeneathFolder& base, uint64_t size_bytes)
     if (root.ok()) extra_places_[*root].push_back(candidate.place);
   }
   return absl::OkStatus();
-}
-
-absl::StatusOr<bool> LocalMoves::Make(const RemoteFile& file, const GetOptions& options,
-                                      bool may_move) {
-  DRAY_ASSIGN_OR_RETURN(const bool made, MakeOfExtra(file, options, may_move));
-  return made ? true : MakeOfKept(file, options);
 }
 
 absl::StatusOr<bool> LocalMoves::MakeOfKept(const RemoteFile& file, const GetOptions& options) {

@@ -34,13 +34,14 @@ class LocalMoves {
   absl::Status AddKept(const SyncEntry& source) { return kept_.Add(source); }
   bool empty() const { return extras_.empty() && kept_.empty(); }
 
-  // Learns of the kept files what Make needs to know for these missing ones.
-  absl::Status Prepare(const SyncContext& context, absl::Span<const SyncEntry> missing);
-
-  // Makes `file`, which Prepare was told of, of one that has its contents; false where there is
-  // none, or none any more. Where `may_move`, an extra one is given the new name, else it is
-  // copied.
-  absl::StatusOr<bool> Make(const RemoteFile& file, const GetOptions& options, bool may_move);
+  // Makes `file` of one that has its contents; false where there is none, or none any more. Where
+  // `may_move`, the extra one is given the new name, else it is copied.
+  absl::StatusOr<bool> MakeOfExtra(const RemoteFile& file, const GetOptions& options,
+                                   bool may_move);
+  // Learns what MakeOfKept needs to know for these missing files.
+  absl::Status PrepareKept(const SyncContext& context, absl::Span<const SyncEntry> missing);
+  // The same. REQUIRES: PrepareKept was told of the file.
+  absl::StatusOr<bool> MakeOfKept(const RemoteFile& file, const GetOptions& options);
 
  private:
   struct Candidate {
@@ -66,9 +67,6 @@ class LocalMoves {
   };
   using Places = absl::flat_hash_map<Root, std::vector<uint64_t>>;
 
-  absl::StatusOr<bool> MakeOfExtra(const RemoteFile& file, const GetOptions& options,
-                                   bool may_move);
-  absl::StatusOr<bool> MakeOfKept(const RemoteFile& file, const GetOptions& options);
   // Asks for the roots of kept files.
   absl::Status TakeRoots(const SyncContext& context, std::vector<SyncEntry> kept,
                          const std::vector<uint64_t>& places);

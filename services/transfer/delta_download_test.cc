@@ -207,8 +207,13 @@ TEST_F(DeltaDownloadTest, RootsOfNoneOfTooManyAndOfNoNamesAreRefused) {
   EXPECT_EQ(code(get), absl::StatusCode::kInvalidArgument);
   for (int i = 0; i < 257; ++i) get.add_versions()->set_path("file");
   EXPECT_EQ(code(get), absl::StatusCode::kInvalidArgument);
-  get.Clear();
-  get.add_versions()->set_path("../file");
+  for (const char* path : {"../file", ""}) {
+    get.Clear();
+    get.add_versions()->set_path(path);
+    EXPECT_EQ(code(get), absl::StatusCode::kInvalidArgument) << path;
+  }
+  get.mutable_versions(0)->set_path("file");
+  get.mutable_versions(0)->set_at_ns(1'700'000'000'000'000'000);
   EXPECT_EQ(code(get), absl::StatusCode::kInvalidArgument);
 }
 

@@ -6,11 +6,11 @@ namespace dray::delta {
 namespace {
 
 constexpr const char* kMethodNames[kMethods] = {
-    "Compare",      "AddChunks",     "Commit",          "CommitBatch", "Resolve",
-    "List",         "Stat",          "History",         "Move",        "Delete",
-    "Restore",      "CompareBlocks", "FilesWithoutMd5", "SetMd5s",     "ReadNodes",
-    "FindChunks",   "Collect",       "SegmentUses",     "MoveChunks",  "RetireSegments",
-    "SetRetention", "ListRetentions"};
+    "Compare",      "AddChunks",      "Commit",          "CommitBatch", "Resolve",
+    "List",         "Stat",           "History",         "Move",        "Delete",
+    "Restore",      "CompareBlocks",  "FilesWithoutMd5", "SetMd5s",     "ReadNodes",
+    "FindChunks",   "Collect",        "SegmentUses",     "MoveChunks",  "RetireSegments",
+    "SetRetention", "ListRetentions", "FindRoots"};
 
 prometheus::Gauge& Gauge(prometheus::Registry& registry, const char* name, const char* help) {
   return prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add({});

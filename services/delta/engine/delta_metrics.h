@@ -39,8 +39,9 @@ enum class Method {
   kRetireSegments,
   kSetRetention,
   kListRetentions,
+  kFindRoots,
 };
-inline constexpr size_t kMethods = 22;
+inline constexpr size_t kMethods = 23;
 const char* MethodName(Method method);
 
 // What the service counts. Thread-safe. The registry outlives it.

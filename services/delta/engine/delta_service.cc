@@ -15,6 +15,7 @@
 #include "services/delta/engine/md5s.h"
 #include "services/delta/engine/resolution.h"
 #include "services/delta/engine/retentions.h"
+#include "services/delta/engine/roots.h"
 #include "services/delta/engine/segments.h"
 #include "services/delta/engine/upload.h"
 
@@ -165,6 +166,16 @@ grpc::ServerWriteReactor<v1::ResolveResponse>* DeltaService::Resolve(
   return new SourceStream<v1::ResolveResponse>(
       CallTimer(*context, metrics_, Method::kResolve, calls_.Begin()), catalog_,
       std::make_unique<ResolveSource>(request), {.checked = std::move(checked)});
+}
+
+grpc::ServerUnaryReactor* DeltaService::FindRoots(grpc::CallbackServerContext* context,
+                                                  const v1::FindRootsRequest* request,
+                                                  v1::FindRootsResponse* response) {
+  auto* call = new UnaryCall({*context, metrics_, Method::kFindRoots, calls_.Begin()});
+  catalog_.Read([call, request, response](CatalogView& view) {
+    call->Reply(delta::FindRoots(view, *request, response));
+  });
+  return call;
 }
 
 grpc::ServerUnaryReactor* DeltaService::ReadNodes(grpc::CallbackServerContext* context,

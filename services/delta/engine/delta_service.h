@@ -40,6 +40,9 @@ class DeltaService final : public v1::Delta::CallbackService {
                                         v1::CommitBatchResponse* response) override;
   grpc::ServerWriteReactor<v1::ResolveResponse>* Resolve(
       grpc::CallbackServerContext* context, const v1::ResolveRequest* request) override;
+  grpc::ServerUnaryReactor* FindRoots(grpc::CallbackServerContext* context,
+                                      const v1::FindRootsRequest* request,
+                                      v1::FindRootsResponse* response) override;
   grpc::ServerUnaryReactor* ReadNodes(grpc::CallbackServerContext* context,
                                       const v1::ReadNodesRequest* request,
                                       v1::ReadNodesResponse* response) override;

@@ -50,7 +50,6 @@ TEST_F(DeltaServiceTest, ResolveTellsTheChunksThatTouchRanges) {
       {{{offset_of(2500), file.chunks[2500].length_bytes}, {file.size - 1, 1}}, {2500, 4999}},
       {{{5, 10}, {20, 10}, {offset_of(3), 0}}, {0}},
       {{{file.size, 100}}, {}},
-      {{{0, 0}}, {}},
       {{{offset_of(4998), uint64_t{1} << 62}}, {4998, 4999}},
   };
   v1::ResolveRequest request;
@@ -71,6 +70,51 @@ TEST_F(DeltaServiceTest, ResolveTellsTheChunksThatTouchRanges) {
     EXPECT_EQ(items[i].ids, expected) << i;
     EXPECT_EQ(items[i].header.data_bytes(), items[i].bytes) << i;
   }
+}
+
+TEST_F(DeltaServiceTest, RootsAreFoundByPathAndNumber) {
+  const TestFile old = MakeTestFile(0, 5);
+  const TestFile now = MakeTestFile(5, 5);
+  for (const char* path : {"folder/sub/a", "folder/sub/b", "gone", "file"}) {
+    ASSERT_TRUE(Put(path, old).ok());
+  }
+  ASSERT_TRUE(Put("folder/sub/a", now).ok());
+  grpc::ClientContext remove_context;
+  v1::DeleteRequest remove;
+  remove.set_path("gone");
+  remove.set_operation_id(std::string(16, 'o'));
+  v1::ChangedResponse removed;
+  ASSERT_TRUE(stub_->Delete(&remove_context, remove, &removed).ok());
+  const std::string none(kDigestBytes, '\0');
+  const std::string old_root(old.root.view());
+  const std::string new_root(now.root.view());
+  const std::vector<std::tuple<std::string, uint64_t, std::string>> cases = {
+      {"folder/sub/a", 0, new_root}, {"folder/sub/a", 2, new_root},
+      {"folder/sub/a", 1, old_root}, {"folder/sub/a", 3, none},
+      {"folder/sub/b", 1, old_root}, {"folder/sub/c", 0, none},
+      {"folder/sub", 0, none},       {"folder/other/a", 0, none},
+      {"file/a", 0, none},           {"gone", 1, none},
+      {"file", 1, old_root}};
+  v1::FindRootsRequest request;
+  std::string expected;
+  for (const auto& [path, number, root] : cases) {
+    request.add_items()->set_path(path);
+    request.mutable_items()->rbegin()->set_number(number);
+    expected += root;
+  }
+  grpc::ClientContext context;
+  v1::FindRootsResponse response;
+  ASSERT_TRUE(stub_->FindRoots(&context, request, &response).ok());
+  EXPECT_EQ(response.roots(), expected);
+}
+
+TEST_F(DeltaServiceTest, RootsOfTooManyAreRefused) {
+  v1::FindRootsRequest request;
+  for (int i = 0; i < 257; ++i) request.add_items()->set_path("file");
+  grpc::ClientContext context;
+  v1::FindRootsResponse response;
+  EXPECT_EQ(stub_->FindRoots(&context, request, &response).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
 }
 
 TEST_F(DeltaServiceTest, NodesAndChunksAreFoundByTheirIds) {

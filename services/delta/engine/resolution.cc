@@ -103,7 +103,6 @@ absl::StatusOr<v1::ResolveResponse::Header> ResolveSource::StartItem(
   if (!version.root) return header;
   header.set_same(item.have_root() == header.version().root());
   if (header.same()) return header;
-  if (ranges.empty()) return header;  // only the version was asked for
   TreeWalker walker(*version.root, std::move(ranges));
   uint64_t data_bytes = version.metadata.size;
   if (!item.ranges().empty()) {

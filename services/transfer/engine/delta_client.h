@@ -90,6 +90,8 @@ class DeltaClient {
       delta::v1::SetMd5sRequest request, std::string_view connection_id = {});
   boost::asio::awaitable<absl::StatusOr<delta::v1::ReadNodesResponse>> ReadNodes(
       delta::v1::ReadNodesRequest request, std::string_view connection_id = {});
+  boost::asio::awaitable<absl::StatusOr<delta::v1::FindRootsResponse>> FindRoots(
+      delta::v1::FindRootsRequest request, std::string_view connection_id = {});
   boost::asio::awaitable<absl::StatusOr<delta::v1::FindChunksResponse>> FindChunks(
       delta::v1::FindChunksRequest request, std::string_view connection_id = {});
   boost::asio::awaitable<absl::StatusOr<delta::v1::MoveChunksResponse>> MoveChunks(

@@ -1,6 +1,5 @@
 #include "services/transfer/dialects/native/roots_request.h"
 
-#include <string>
 #include <utility>
 
 #include "core/base/ids.h"
@@ -21,36 +20,33 @@ absl::Status CheckGetRoots(const wire::v1::GetRoots& get) {
   }
   for (const wire::v1::VersionRef& version : get.versions()) {
     DRAY_RETURN_IF_ERROR(SplitRemotePath(version.path()).status());
+    if (version.path().empty()) return absl::InvalidArgumentError("the top has no root");
+    if (version.at_ns() != 0) return absl::InvalidArgumentError("roots are told of now alone");
   }
   return absl::OkStatus();
 }
 
 awaitable<void> SendRoots(std::shared_ptr<Connection> connection, uint16_t request,
                           wire::v1::GetRoots get) {
-  delta::v1::ResolveRequest ask;
+  delta::v1::FindRootsRequest ask;
   for (wire::v1::VersionRef& version : *get.mutable_versions()) {
-    delta::v1::ResolveRequest::Item* const item = ask.add_items();
+    delta::v1::FindRootsRequest::Item* const item = ask.add_items();
     item->set_path(std::move(*version.mutable_path()));
     item->set_number(version.number());
-    item->set_at_ns(version.at_ns());
-    item->add_ranges();  // an empty one: no chunks
   }
-  const auto stream = connection->engine().delta->Resolve(ask, connection->activity().info().id);
+  const size_t asked = static_cast<size_t>(get.versions_size());
+  auto found = co_await connection->engine().delta->FindRoots(std::move(ask),
+                                                              connection->activity().info().id);
+  if (absl::IsUnimplemented(found.status())) {
+    found = absl::UnimplementedError(
+        "the server's delta service is older than its front door and cannot be asked for roots; "
+        "upgrade dray-delta");
+  } else if (found.ok() && found->roots().size() != asked * kDigestBytes) {
+    found = absl::InternalError("delta's answer does not fit the roots asked for");
+  }
+  if (!found.ok()) co_return connection->FinishWithError(request, found.status());
   wire::v1::Roots answer;
-  delta::v1::ResolveResponse response;
-  while (true) {
-    response.Clear();
-    const absl::StatusOr<bool> more = co_await stream->Read(&response);
-    if (!more.ok()) co_return connection->FinishWithError(request, more.status());
-    if (!*more) break;
-    const std::string& root = response.header().version().root();
-    answer.mutable_roots()->append(root.size() == kDigestBytes ? root
-                                                               : std::string(kDigestBytes, '\0'));
-  }
-  if (answer.roots().size() != static_cast<size_t>(ask.items_size()) * kDigestBytes) {
-    co_return connection->FinishWithError(
-        request, absl::InternalError("delta's answer does not fit the roots asked for"));
-  }
+  answer.set_roots(std::move(*found->mutable_roots()));
   connection->Finish(request, FrameType::kRoots, answer);
 }
 

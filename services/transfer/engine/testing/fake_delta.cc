@@ -172,6 +172,17 @@ class Service final : public v1::Delta::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status FindRoots(grpc::ServerContext*, const v1::FindRootsRequest* request,
+                         v1::FindRootsResponse* response) override {
+    absl::MutexLock lock(&memory_.mutex);
+    for (const v1::FindRootsRequest::Item& asked : request->items()) {
+      const Version* version = memory_.Find(asked.path(), asked.number());
+      response->mutable_roots()->append(version ? version->root()
+                                                : std::string(kDigestBytes, '\0'));
+    }
+    return grpc::Status::OK;
+  }
+
   grpc::Status FindChunks(grpc::ServerContext*, const v1::FindChunksRequest* request,
                           v1::FindChunksResponse* response) override {
     absl::MutexLock lock(&memory_.mutex);
