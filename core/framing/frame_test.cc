@@ -55,7 +55,7 @@ TEST(FrameType, NamesAreUniqueAndKnown) {
     known += IsKnownFrameType(static_cast<FrameType>(type));
   }
   EXPECT_EQ(names.size(), 256u);
-  EXPECT_EQ(known, 42);
+  EXPECT_EQ(known, 44);
   EXPECT_EQ(FrameTypeName(FrameType::kPutBatchDone), "PutBatchDone");
 }
 

@@ -291,11 +291,10 @@ TEST_F(ServerTest, AnOlderDeltaIsNamedWhereItKnowsNoRetention) {
   EXPECT_TRUE(absl::IsInvalidArgument(wrong.status())) << wrong.status();
 }
 
-// The one here leaves a request's time away.
 TEST_F(ServerTest, AnOlderDeltaIsNamedWhereItKnowsNoDeletionsInBatches) {
   WireClient client(server_.address());
   ASSERT_TRUE(client.Greet({}, wire::v1::BATCH_DELETES).ok());
-  server_.delta().SetKnowsDeletions(false);
+  server_.delta().BecomeOld();
   wire::v1::PutBatch batch;
   batch.set_operation_id(NewOperationId());
   AddDeletion("file", &batch);
@@ -306,6 +305,16 @@ TEST_F(ServerTest, AnOlderDeltaIsNamedWhereItKnowsNoDeletionsInBatches) {
   EXPECT_THAT(done.answers(0).error().message(), HasSubstr("upgrade dray-delta"));
 }
 
+TEST_F(ServerTest, AnOlderDeltaIsNamedWhereItCannotBeAskedForRoots) {
+  server_.delta().BecomeOld();
+  wire::v1::GetRoots get;
+  get.add_versions()->set_path("file");
+  const auto answer = client_.Call(FrameType::kGetRoots, kRequest, get, FrameType::kRoots);
+  EXPECT_TRUE(absl::IsUnimplemented(answer.status())) << answer.status();
+  EXPECT_THAT(answer.status().message(), HasSubstr("upgrade dray-delta"));
+}
+
+// The one here leaves a request's time away.
 TEST_F(ServerTest, AnOlderDeltaIsNotTakenForOneThatKnowsThePast) {
   const TestFile file(RandomContent(1000, 13));
   ASSERT_TRUE(Upload(&client_, kRequest, "folder/file", file).ok());

@@ -31,7 +31,7 @@ grpc::Status Fail(grpc::StatusCode code, const std::string& message) { return {c
 struct Memory {
   absl::Mutex mutex;
   absl::Duration delay ABSL_GUARDED_BY(mutex);
-  bool knows_deletions ABSL_GUARDED_BY(mutex) = true;
+  bool old ABSL_GUARDED_BY(mutex) = false;
   std::map<std::string, v1::StoredChunk> chunks ABSL_GUARDED_BY(mutex);
   std::map<std::string, Node> nodes ABSL_GUARDED_BY(mutex);  // by id
   std::map<std::string, std::vector<Version>> files ABSL_GUARDED_BY(mutex);
@@ -175,6 +175,7 @@ class Service final : public v1::Delta::Service {
   grpc::Status FindRoots(grpc::ServerContext*, const v1::FindRootsRequest* request,
                          v1::FindRootsResponse* response) override {
     absl::MutexLock lock(&memory_.mutex);
+    if (memory_.old) return {grpc::StatusCode::UNIMPLEMENTED, ""};
     for (const v1::FindRootsRequest::Item& asked : request->items()) {
       const Version* version = memory_.Find(asked.path(), asked.number());
       response->mutable_roots()->append(version ? version->root()
@@ -363,7 +364,7 @@ class Service final : public v1::Delta::Service {
 
   void CommitItem(const v1::CommitBatchRequest::Item& item, v1::CommitBatchResponse::Answer* answer)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(memory_.mutex) {
-    if (item.metadata().kind() == wire::v1::DELETED && !memory_.knows_deletions) {
+    if (item.metadata().kind() == wire::v1::DELETED && memory_.old) {
       answer->set_code(static_cast<int>(grpc::StatusCode::INVALID_ARGUMENT));
       answer->set_message("kind 4 cannot be committed");
       return;
@@ -486,9 +487,9 @@ void FakeDelta::SetDelay(absl::Duration delay) {
   impl_->memory.delay = delay;
 }
 
-void FakeDelta::SetKnowsDeletions(bool knows) {
+void FakeDelta::BecomeOld() {
   absl::MutexLock lock(&impl_->memory.mutex);
-  impl_->memory.knows_deletions = knows;
+  impl_->memory.old = true;
 }
 
 void FakeDelta::Stop() { impl_->Stop(); }

@@ -29,8 +29,8 @@ class FakeDelta {
   // Every later call waits this long before it answers.
   void SetDelay(absl::Duration delay);
 
-  // As a delta of before there were deletions in batches.
-  void SetKnowsDeletions(bool knows);
+  // From now on as a delta of before there were deletions in batches, and roots by path.
+  void BecomeOld();
 
   // Ends the service; calls in flight fail with UNAVAILABLE. What it knows is kept for Start().
   void Stop();
