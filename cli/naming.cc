@@ -74,11 +74,8 @@ absl::StatusOr<std::vector<GetJob>> NameGets(const std::vector<RemoteName>& sour
   if (target.empty()) return absl::InvalidArgumentError("the target has no name");
   struct stat status;
   const bool exists = ::stat(target.c_str(), &status) == 0;
-  bool into = exists && S_ISDIR(status.st_mode);
-  if (!into && target.back() == '/') {
-    DRAY_RETURN_IF_ERROR(MakeFolders(target));
-    into = true;
-  }
+  const bool folder = exists && S_ISDIR(status.st_mode);
+  const bool into = folder || target.back() == '/';
   if (!into && sources.size() > 1) {
     return absl::InvalidArgumentError(
         absl::StrCat("several sources need a folder, and ", EscapeName(target),
@@ -91,6 +88,7 @@ absl::StatusOr<std::vector<GetJob>> NameGets(const std::vector<RemoteName>& sour
         {.remote = source.path, .local = into ? Into(target, LastName(source.path)) : target});
     DRAY_RETURN_IF_ERROR(taken.Take(jobs.back().local, absl::StrCat(":/", source.path)));
   }
+  if (into && !folder) DRAY_RETURN_IF_ERROR(MakeFolders(target));
   return jobs;
 }
 

@@ -87,6 +87,8 @@ TEST(NameGets, TwoSourcesOfOneNameAreRefused) {
   const auto jobs = NameGets({Remote(":/a/x"), Remote(":/x")}, tree.Path("dir"));
   EXPECT_EQ(jobs.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(jobs.status().message()), HasSubstr(":/a/x and :/x would both become"));
+  EXPECT_FALSE(NameGets({Remote(":/a/x"), Remote(":/x")}, tree.Path("made/")).ok());
+  EXPECT_FALSE(tree.Exists("made"));
 }
 
 TEST(NameGets, FollowsTheRulesOfCopy) {

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
+#include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "client/call.h"
@@ -50,6 +53,8 @@ absl::Status ReceiveVersions(Channel* channel, FrameType type,
 
 // Of the paths in one GetRoots: its frame stays below its limit.
 constexpr size_t kMaxQuestionBytes = 512 << 10;
+// Of those, under way at once.
+constexpr size_t kMaxQuestions = 8;
 
 absl::Status TakeRoots(const wire::v1::Roots& answer, int count,
                        std::vector<std::optional<Root>>* roots) {
@@ -59,6 +64,48 @@ absl::Status TakeRoots(const wire::v1::Roots& answer, int count,
   for (size_t at = 0; at < answer.roots().size(); at += kDigestBytes) {
     const auto root = Root::FromBytes(std::string_view(answer.roots()).substr(at, kDigestBytes));
     roots->push_back(*root == Root() ? std::nullopt : root);
+  }
+  return absl::OkStatus();
+}
+
+// As many versions as one question may name.
+wire::v1::GetRoots QuestionAbout(absl::Span<const wire::v1::VersionRef> versions) {
+  wire::v1::GetRoots question;
+  size_t path_bytes = 0;
+  for (const wire::v1::VersionRef& version : versions.subspan(0, kMaxBatchItems)) {
+    path_bytes += version.path().size();
+    if (path_bytes > kMaxQuestionBytes) break;  // one alone is far shorter
+    *question.add_versions() = version;
+  }
+  return question;
+}
+
+// Asks for the roots that are not in `roots` yet, without waiting for one answer before the next
+// question.
+absl::Status AskForRest(Channel* channel, absl::Span<const wire::v1::VersionRef> versions,
+                        std::vector<std::optional<Root>>* roots) {
+  struct Asked {
+    int count = 0;
+    std::unique_ptr<Call> call;
+  };
+  DRAY_ASSIGN_OR_RETURN(const auto connection, channel->Connect());
+  DRAY_RETURN_IF_ERROR(connection->Require(wire::v1::ROOTS));
+  const size_t most = std::min<size_t>(kMaxQuestions, connection->limits().requests());
+  std::deque<Asked> in_flight;
+  size_t next = roots->size();
+  while (next < versions.size() || !in_flight.empty()) {
+    if (next < versions.size() && in_flight.size() < most) {
+      const wire::v1::GetRoots question = QuestionAbout(versions.subspan(next));
+      DRAY_ASSIGN_OR_RETURN(
+          auto call, Call::Start(connection, FrameType::kGetRoots, question, FrameType::kRoots));
+      in_flight.push_back({question.versions_size(), std::move(call)});
+      next += static_cast<size_t>(question.versions_size());
+      continue;
+    }
+    wire::v1::Roots answer;
+    DRAY_RETURN_IF_ERROR(in_flight.front().call->Receive(&answer));
+    DRAY_RETURN_IF_ERROR(TakeRoots(answer, in_flight.front().count, roots));
+    in_flight.pop_front();
   }
   return absl::OkStatus();
 }
@@ -149,19 +196,11 @@ absl::Status ListHistory(const Operation& operation, Channel* channel, const std
 absl::StatusOr<std::vector<std::optional<Root>>> AskRoots(
     const Operation& operation, Channel* channel, absl::Span<const wire::v1::VersionRef> versions) {
   std::vector<std::optional<Root>> roots;
-  while (roots.size() < versions.size()) {
-    wire::v1::GetRoots question;
-    size_t path_bytes = 0;
-    for (const wire::v1::VersionRef& version : versions.subspan(roots.size(), kMaxBatchItems)) {
-      path_bytes += version.path().size();
-      if (path_bytes > kMaxQuestionBytes) break;  // one alone is far shorter
-      *question.add_versions() = version;
-    }
-    wire::v1::Roots answer;
-    DRAY_RETURN_IF_ERROR(Ask(operation, channel, FrameType::kGetRoots, question, FrameType::kRoots,
-                             &answer, wire::v1::ROOTS));
-    DRAY_RETURN_IF_ERROR(TakeRoots(answer, question.versions_size(), &roots));
-  }
+  DRAY_RETURN_IF_ERROR(operation.MakeRetrier().Run([&] {
+    const absl::Status asked = AskForRest(channel, versions, &roots);
+    if (!asked.ok()) channel->Drop();  // what still comes on it belongs to nobody
+    return asked;
+  }));
   return roots;
 }
 

@@ -16,8 +16,10 @@
 namespace dray {
 namespace {
 
-// Files whose contents come to more than this do not wait for others before they are got.
-constexpr uint64_t kRootlessBytes = 8 << 20;
+// Files whose roots are asked for together: enough that the way to the server and back counts for
+// little, few enough that the first ones do not wait long to be got.
+constexpr size_t kMaxRootless = 8 * kMaxBatchItems;
+constexpr uint64_t kMaxRootlessBytes = 32 << 20;  // of contents
 
 // Whether a part file belongs to a get that goes on.
 bool InUse(int parent, const std::string& name) {
@@ -121,7 +123,7 @@ absl::Status FolderTarget::Get(SyncEntry entry) {
   if (!entry.root.empty()) return AddToSession(entry);
   rootless_bytes_ += entry.size_bytes;
   rootless_.push_back(std::move(entry));
-  const bool enough = rootless_.size() == kMaxBatchItems || rootless_bytes_ >= kRootlessBytes;
+  const bool enough = rootless_.size() == kMaxRootless || rootless_bytes_ >= kMaxRootlessBytes;
   return enough ? GetRootless() : absl::OkStatus();
 }
 
@@ -161,8 +163,7 @@ absl::Status FolderTarget::GetHeld() {
     SyncEntry entry = DecodeRecord(bytes).entry;
     if (moves_.empty()) return Get(std::move(entry));
     entries.push_back(std::move(entry));
-    return entries.size() < kMaxBatchItems ? absl::OkStatus()
-                                           : MakeOrGet(std::exchange(entries, {}));
+    return entries.size() < kMaxRootless ? absl::OkStatus() : MakeOrGet(std::exchange(entries, {}));
   }));
   return MakeOrGet(std::move(entries));
 }

@@ -92,7 +92,6 @@ absl::Status RemoteCursor::Take(const wire::v1::Version& version, Entries* entri
   if (!link && !entry.file() && !entry.folder()) {
     return Nonsense(version.path(), "is of an unknown kind");
   }
-  if (!roots_) entry.root.clear();
   if (entry.folder()) folders_.push_back(entry.name);
   entries->push_back(std::move(entry));
   return absl::OkStatus();

@@ -100,6 +100,24 @@ TEST_F(SyncRootsTest, ThoseOfChangedFilesAreAskedForTogether) {
   EXPECT_EQ(Questions(), 2);
 }
 
+// The first answer is held back until the second question has come.
+TEST_F(SyncRootsTest, AQuestionDoesNotWaitForTheAnswerToTheOneBefore) {
+  SyncOk();
+  for (int i = 0; i < 300; ++i) server_.AddFile(Name(2 * i), "changed to " + std::to_string(i));
+  std::string held;
+  script_.rewrite = [&held](FrameType type, std::string* frame) {
+    if (type != FrameType::kRoots) return;
+    if (held.empty()) {
+      held.swap(*frame);
+    } else {
+      frame->insert(0, held);
+    }
+  };
+  SyncOk();
+  ExpectSame();
+  EXPECT_EQ(Questions(), 2);
+}
+
 TEST_F(SyncRootsTest, AServerThatCannotBeAskedTellsThemAll) {
   script_.features = 0;
   SyncOk();
